@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, quayside.airgap contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What requests, urllib3 and the socket raise, told as one sentence and one kind."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import TransportError
+
+
+def describe_failure(method: str, url: str, error: BaseException, *, verify: bool = True) -> TransportError:
+    """The typed error for a call that got no answer.
+
+    :param url: as it may be shown.
+    :param error: what the library raised; its causes are looked through.
+    :param verify: whether certificates were checked, which decides on the hint.
+    """
+    host = urlsplit(url).netloc
+    for cause in _causes(error):
+        found = _known(cause, host, url, verify)
+        if found is not None:
+            return found
+    reason = str(error) or type(error).__name__
+    return TransportError(f"{method}", url, f"the connection failed ({reason})", kind="other", transient=True)
+
+
+def _known(cause: BaseException, host: str, url: str, verify: bool) -> TransportError | None:
+    name = type(cause).__name__
+    action = "connect to"
+    if isinstance(cause, socket.gaierror):
+        passing = cause.errno == socket.EAI_AGAIN
+        return TransportError(
+            action,
+            host,
+            f"the host name is not known ({cause.strerror})",
+            "Check the spelling of the host, and that this machine's DNS can resolve it.",
+            kind="dns",
+            transient=passing,
+        )
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return TransportError(
+            action,
+            host,
+            f"its certificate is not trusted ({cause.verify_message or cause.reason})",
+            "Name the certificate authority with ca_path, or, if you accept the risk, switch validate_certs off for this side.",
+            kind="tls",
+            transient=False,
+        )
+    if isinstance(cause, ssl.SSLError):
+        return _tls(cause, action, host)
+    if name == "ProxyError":
+        return TransportError(
+            action,
+            host,
+            "the proxy named in the environment did not let the call through",
+            "Check HTTPS_PROXY and HTTP_PROXY, or list the host in NO_PROXY.",
+            kind="proxy",
+            transient=True,
+        )
+    if isinstance(cause, ConnectionRefusedError):
+        return TransportError(
+            action,
+            host,
+            "the connection was refused",
+            "Check the port, and that the server runs.",
+            kind="refused",
+            transient=True,
+        )
+    if name in ("ReadTimeoutError", "ReadTimeout"):
+        return TransportError("read from", url, "the server fell silent past the time limit", kind="timeout", transient=True)
+    if isinstance(cause, (TimeoutError, socket.timeout)) or name in ("ConnectTimeoutError", "ConnectTimeout"):
+        return TransportError(
+            action,
+            host,
+            "no connection within the time limit",
+            "Check routes and firewalls to it.",
+            kind="timeout",
+            transient=True,
+        )
+    if isinstance(cause, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)) or name in (
+        "RemoteDisconnected",
+        "IncompleteRead",
+        "BadStatusLine",
+    ):
+        return TransportError("read from", url, "the server closed the connection in mid-answer", kind="reset", transient=True)
+    if isinstance(cause, OSError) and cause.errno is not None and not isinstance(cause, ssl.SSLError):
+        return TransportError(action, host, cause.strerror or str(cause), kind="other", transient=True)
+    return None
+
+
+def _tls(cause: ssl.SSLError, action: str, host: str) -> TransportError:
+    # what an HTTP server answers to a TLS greeting is no TLS record; OpenSSL 1.1 and 3 call it by different names
+    plain = any(word in str(cause).lower() for word in ("wrong version number", "http request", "record layer", "unknown protocol"))
+    if plain:
+        return TransportError(
+            action,
+            host,
+            "it does not speak TLS on this port",
+            "Check the port; for a registry with plain HTTP switch validate_certs off for this side.",
+            kind="tls",
+            transient=False,
+        )
+    return TransportError(
+        action,
+        host,
+        f"the TLS handshake failed ({cause.reason or cause})",
+        "Check that the server accepts this machine's TLS versions and, where it asks for one, the client certificate.",
+        kind="tls",
+        transient="EOF" in str(cause),
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything it was made from, innermost first: the innermost knows best."""
+    chain: list[BaseException] = []
+    queue = [error]
+    seen = set()
+    while queue and len(chain) < 30:
+        current = queue.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        chain.append(current)
+        nested = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+        queue.extend(item for item in nested if isinstance(item, BaseException))
+    return reversed(chain)

@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, quayside.airgap contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every module shares: options of a family, running the core, and turning what it says into Ansible's words."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.thirdparty import load
+from ansible_collections.quayside.airgap.plugins.module_utils.core.tls import TlsSettings
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.auth import Credentials
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.sides import SideOptions, WireOptions
+
+Spec = dict[str, dict[str, Any]]
+
+
+class Failure(Exception):
+    """Ends a module with ``fail_json``, with results beside the message."""
+
+    def __init__(self, message: str, results: Mapping[str, Any]) -> None:
+        self.message = message
+        self.results = results
+        super().__init__(message)
+
+
+def create_module(spec: Spec, *, libraries: Sequence[str] = ("requests",), **rules: Any) -> AnsibleModule:
+    """The AnsibleModule for an argument spec, with check mode, and with its libraries at hand or a message that names them.
+
+    :param libraries: import names, see :func:`thirdparty.load`.
+    :param rules: ``mutually_exclusive``, ``required_together`` and the like.
+    """
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **rules)
+    try:
+        for name in libraries:
+            load(name)
+    except AirgapError as error:
+        module.fail_json(msg=str(error))
+    return module
+
+
+def run(module: AnsibleModule, call: Callable[[], Mapping[str, Any]]) -> NoReturn:
+    """Call the core and end the module with what it returns, or with what went wrong. The one place where errors end.
+
+    :param call: returns the results, ``changed`` among them; may raise :class:`Failure` or any AirgapError.
+    """
+    try:
+        results = call()
+    except Failure as failure:
+        module.fail_json(msg=failure.message, **failure.results)
+    except AirgapError as error:
+        module.fail_json(msg=str(error))
+    except KeyboardInterrupt:
+        module.fail_json(msg="It was interrupted. What was stored so far is complete in itself; run the task again to go on.")
+    except Exception as error:  # an error of ours that was not foreseen: still a sentence, with the traceback for the report
+        module.fail_json(msg=f"An unforeseen error in this module: {type(error).__name__}: {error}", exception=traceback.format_exc())
+    else:
+        module.exit_json(**results)
+    raise AssertionError("exit_json and fail_json end the process")
+
+
+def sides_spec() -> Spec:
+    """Options for reaching registries, documented by the fragment ``quayside.airgap.registries``."""
+    spec: Spec = {
+        "authfile": {"type": "path"},
+        "registries_conf": {"type": "str"},
+        "parallel": {"type": "int", "default": 8},
+        "retries": {"type": "int", "default": 5},
+        "timeout": {"type": "int", "default": 60},
+    }
+    for side in ("source", "destination"):
+        spec.update(
+            {
+                f"{side}_username": {"type": "str"},
+                f"{side}_password": {"type": "str", "no_log": True},
+                f"{side}_validate_certs": {"type": "bool", "default": True},
+                f"{side}_ca_path": {"type": "path"},
+                f"{side}_client_cert": {"type": "path"},
+                f"{side}_client_key": {"type": "path"},
+            }
+        )
+    return spec
+
+
+def sides_rules() -> dict[str, Any]:
+    """Rules that belong to :func:`sides_spec`."""
+    return {
+        "required_together": [[f"{side}_username", f"{side}_password"] for side in ("source", "destination")],
+        "required_by": {f"{side}_client_key": f"{side}_client_cert" for side in ("source", "destination")},
+    }
+
+
+def side_options(params: Mapping[str, Any], side: str) -> SideOptions:
+    """One side as the user described it.
+
+    :param side: ``source`` or ``destination``.
+    """
+    username = params[f"{side}_username"]
+    return SideOptions(
+        tls=TlsSettings(
+            verify=params[f"{side}_validate_certs"],
+            ca_path=params[f"{side}_ca_path"],
+            client_cert=params[f"{side}_client_cert"],
+            client_key=params[f"{side}_client_key"],
+        ),
+        # templates leave an empty string where nothing was set
+        credentials=Credentials(username, params[f"{side}_password"] or "") if username else None,
+    )
+
+
+def wire_options(params: Mapping[str, Any]) -> WireOptions:
+    """What both sides share, as the user described it."""
+    return WireOptions(parallel=params["parallel"], retries=params["retries"], timeout=params["timeout"], authfile=params["authfile"])

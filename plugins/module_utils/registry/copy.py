@@ -1,0 +1,406 @@
+# Copyright: (c) 2026, quayside.airgap contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The copy engine: many images, one or several destinations each, every byte moved at most once.
+
+A run has four steps with all workers on each: resolve (what is where), locate (which blobs are missing), move blobs, store
+manifests as soon as an image has its blobs. A dry run ends after the second. What failed because something changed under the
+run's feet is taken through all steps once more.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Callable
+
+from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import Cancellation, WorkerPool
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, CancelledError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.http import RetryPolicy
+from ansible_collections.quayside.airgap.plugins.module_utils.core.progress import Progress
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.companions import ReferrersTag
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import (
+    AccessError,
+    NotFoundError,
+    RegistryError,
+)
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.locate import locate, plan_moves
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import Manifest
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.plan import (
+    COPIED,
+    FAILED,
+    NOT_ATTEMPTED,
+    UNCHANGED,
+    BlobMove,
+    CopyRequest,
+    ImageCopy,
+    Known,
+    Outcome,
+    Placement,
+    Push,
+)
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.registries import Registries
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.resolve import Resolver
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.transfer import BlobReader, Target, send_blob
+
+# Codes by which registries refuse an index because some of what it lists is not there, or a manifest for want of a blob
+_INCOMPLETE = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "MANIFEST_INVALID", "MANIFEST_UNVERIFIED"})
+
+
+@dataclass(frozen=True)
+class CopyOptions:
+    """How a run behaves.
+
+    :ivar parallel: requests under way at once.
+    :ivar signatures: ``copy``, ``require`` or ``skip``.
+    :ivar stop_at_failure: begin nothing more after the first failure.
+    :ivar dry_run: find out and decide, but store nothing.
+    """
+
+    parallel: int = 8
+    signatures: str = "copy"
+    stop_at_failure: bool = False
+    dry_run: bool = False
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+@dataclass
+class Report:
+    """What became of a run.
+
+    :ivar outcomes: one for each request and destination, in the order of the requests.
+    :ivar pulled: bytes of blobs read from sources; ``pushed``: bytes of blobs sent to destinations.
+    :ivar elapsed: seconds.
+    """
+
+    outcomes: list[Outcome]
+    pulled: int = 0
+    pushed: int = 0
+    elapsed: float = 0.0
+
+    def count(self, state: str) -> int:
+        """How many images ended in a state."""
+        return sum(outcome.state == state for outcome in self.outcomes)
+
+
+class _StopError(AirgapError):
+    """Ends the run after the first failure; the failure itself stands in its outcome."""
+
+
+class CopyEngine:
+    """Copies images between registries.
+
+    :param sources: the side that is read; ``destinations``: the side that is written.
+    """
+
+    def __init__(
+        self,
+        sources: Registries,
+        destinations: Registries,
+        options: CopyOptions,
+        progress: Progress | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        self._sources = sources
+        self._destinations = destinations
+        self._options = options
+        self._progress = progress or Progress()
+        self._cancellation = cancellation or Cancellation()
+        self._known = Known()
+        self._referrers = ReferrersTag()
+        self._lock = threading.Lock()
+        self._started = 0.0
+        self._pulled = 0
+        self._pushed = 0
+
+    def run(self, requests: Sequence[CopyRequest]) -> Report:
+        """Copy what is asked for. Failures are in the report, not raised.
+
+        :raises KeyboardInterrupt: when the user interrupts.
+        """
+        self._started = time.monotonic()
+        batches = {request: self._copies(request) for request in dict.fromkeys(requests)}
+        copies = [copy for batch in batches.values() for copy in batch]
+        with WorkerPool(self._options.parallel, self._cancellation) as pool:
+            try:
+                self._round(pool, batches)
+                repeated = self._repeatable(copies)
+                if repeated:
+                    self._round(pool, repeated)
+            except (_StopError, CancelledError):
+                self._mark_stopped(copies)
+        self._progress.finish()
+        return Report([copy.outcome for copy in copies], self._pulled, self._pushed, time.monotonic() - self._started)
+
+    # -- steps -----------------------------------------------------------------------------------------------------------
+
+    def _round(self, pool: WorkerPool, batches: dict[CopyRequest, list[ImageCopy]]) -> None:
+        copies = [copy for batch in batches.values() for copy in batch]
+        self._progress.phase("resolving", items=len(batches))
+        resolver = Resolver(self._sources, self._options.signatures, list(batches), self._known)
+        pool.run([partial(self._resolve, resolver, request, batch) for request, batch in batches.items()])
+        moves = plan_moves(copies, self._known)
+        self._progress.phase("comparing", items=len(moves))
+        locate(pool, moves, copies, self._known, self._fail)
+        size = sum(move.size for move in moves if move.uploads)
+        if self._options.dry_run:
+            self._foretell(moves, copies, size)
+            return
+        self._progress.phase("copying", items=sum(copy.wanted for copy in copies), size=size)
+        tasks: list[Callable[[], None]] = [partial(self._move, pool, move) for move in moves]
+        tasks += [partial(self._store, copy) for copy in copies if copy.wanted and not copy.missing]
+        pool.run(tasks)
+
+    def _resolve(self, resolver: Resolver, request: CopyRequest, batch: list[ImageCopy]) -> None:
+        try:
+            resolver.resolve(request, batch)
+        except CancelledError:
+            raise
+        except AirgapError as error:
+            for copy in batch:
+                self._fail(copy, error)
+        for copy in batch:
+            if copy.error is not None and copy.outcome.state != FAILED:
+                self._fail(copy, copy.error)
+            elif copy.outcome.state == UNCHANGED:
+                copy.outcome.elapsed = time.monotonic() - self._started
+        self._progress.advance(items=1, current=str(request.source))
+
+    def _foretell(self, moves: list[BlobMove], copies: list[ImageCopy], size: int) -> None:
+        for move in moves:
+            for place in move.placements:
+                self._account(move, place, place.uploads, place.mounts)
+        for copy in copies:
+            if copy.wanted:
+                copy.outcome.state = COPIED
+                copy.outcome.elapsed = time.monotonic() - self._started
+        self._pulled += size
+
+    def _move(self, pool: WorkerPool, move: BlobMove) -> None:
+        """Bring one blob to every registry that lacks it, then have it linked wherever else it is needed there."""
+        self._cancellation.check()
+        uploads = move.uploads
+        failed: dict[Target, AirgapError] = {}
+        if uploads:
+            try:
+                failed = self._send(move, uploads)
+            except CancelledError:
+                raise
+            except AirgapError as error:
+                failed = dict.fromkeys(uploads, error)
+        for place in move.placements:
+            self._settle(pool, move, place, failed)
+
+    def _settle(self, pool: WorkerPool, move: BlobMove, place: Placement, failed: dict[Target, AirgapError]) -> None:
+        errors = {target.repository: error for target, error in failed.items() if target.client is place.client}
+        stored = [repository for repository in place.uploads if repository not in errors]
+        home = place.home or (stored[0] if stored else None)
+        if home is None:
+            # without a first copy in this registry there is nothing to link: the one reason holds for all
+            error = next(iter(errors.values()))
+            self._arrived(pool, move, place, [], dict.fromkeys([*place.uploads, *place.mounts], error))
+            return
+        self._known.note(place.client.registry, move.digest, home)
+        self._account(move, place, stored, [])
+        self._arrived(pool, move, place, [*stored, *([home] if home not in place.mounts else [])], errors)
+        for repository in place.mounts:
+            pool.add(partial(self._mount, pool, move, place, home, repository))
+
+    def _mount(self, pool: WorkerPool, move: BlobMove, place: Placement, home: str, repository: str) -> None:
+        self._cancellation.check()
+        client = place.client
+        error: AirgapError | None = None
+        mounted = False
+        try:
+            upload = client.mount_blob(repository, move.digest, home) if client.mounts is not False else None
+            mounted = upload is None and client.mounts is not False
+            if upload is not None:
+                client.mounts = client.mounts or False
+                client.cancel_upload(repository, upload)
+            else:
+                client.mounts = mounted
+        except CancelledError:
+            raise
+        except RegistryError:
+            # not being allowed to read the other repository is no reason to do without the blob
+            mounted = False
+        except AirgapError as raised:
+            error = raised
+        if mounted:
+            self._account(move, place, [], [repository])
+        elif error is None:
+            error = self._send_one(move, Target(client, repository))
+            if error is None:
+                self._account(move, place, [repository], [])
+        self._arrived(pool, move, place, [] if error else [repository], {repository: error} if error else {})
+
+    def _send_one(self, move: BlobMove, target: Target) -> AirgapError | None:
+        try:
+            if target.client.head_blob(target.repository, move.digest) is not None:
+                return None
+            return self._send(move, [target]).get(target)
+        except CancelledError:
+            raise
+        except AirgapError as error:
+            return error
+
+    def _send(self, move: BlobMove, targets: list[Target]) -> dict[Target, AirgapError]:
+        last: AirgapError | None = None
+        for source in move.sources:
+            reader = BlobReader(
+                source.client,
+                source.repository,
+                move.digest,
+                move.size,
+                retry=self._options.retry,
+                cancellation=self._cancellation,
+                meter=self._meter,
+            )
+            try:
+                return send_blob(reader, move.digest, move.size, targets, retry=self._options.retry, cancellation=self._cancellation)
+            except (NotFoundError, AccessError) as error:
+                last = error
+        raise last or AssertionError("a move has at least one source")
+
+    def _meter(self, count: int) -> None:
+        with self._lock:
+            self._pulled += count
+        self._progress.advance(size=count)
+
+    def _account(self, move: BlobMove, place: Placement, uploads: Sequence[str], mounts: Sequence[str]) -> None:
+        """Write a blob to the account of one image for each repository that it went to."""
+        with self._lock:
+            for repository in uploads:
+                outcome = self._first(move, place, repository).outcome
+                outcome.moved += 1
+                outcome.size += move.size
+                self._pushed += move.size
+            for repository in mounts:
+                self._first(move, place, repository).outcome.mounted += 1
+
+    def _first(self, move: BlobMove, place: Placement, repository: str) -> ImageCopy:
+        return next(copy for copy in move.images if copy.target.client is place.client and copy.target.repository == repository)
+
+    def _arrived(
+        self,
+        pool: WorkerPool,
+        move: BlobMove,
+        place: Placement,
+        repositories: Sequence[str],
+        errors: dict[str, AirgapError],
+    ) -> None:
+        """Tell the images that waited for a blob in some repositories of a registry."""
+        for copy in move.images:
+            if copy.target.client is not place.client or copy.error is not None:
+                continue
+            repository = copy.target.repository
+            if repository in errors:
+                self._fail(copy, errors[repository], digest=move.digest)
+            elif repository in repositories:
+                with self._lock:
+                    copy.missing.discard(move.digest)
+                    complete = not copy.missing
+                if complete:
+                    pool.add(partial(self._store, copy))
+
+    def _store(self, copy: ImageCopy) -> None:
+        """Store the manifests of an image whose blobs are all there."""
+        self._cancellation.check()
+        outcome = copy.outcome
+        try:
+            for push in copy.pushes:
+                self._put(copy, push)
+        except CancelledError:
+            raise
+        except AirgapError as error:
+            self._fail(copy, error)
+            return
+        outcome.state = COPIED
+        outcome.skipped = len(copy.blobs) - outcome.moved - outcome.mounted
+        outcome.elapsed = time.monotonic() - self._started
+        self._progress.advance(items=1, current=str(outcome.destination))
+
+    def _put(self, copy: ImageCopy, push: Push) -> None:
+        client, repository = copy.target.client, copy.target.repository
+        stored = push.manifest
+        if push.fallback is None:
+            noted = client.put_manifest(repository, push.identifier, push.manifest)
+        else:
+            stored, noted = self._put_sparse(copy, push, push.fallback), None
+        subject = stored.subject
+        if subject and noted != subject and client.referrers_api is not True and not self._referrers.record(client, repository, stored):
+            copy.outcome.notes.append(
+                f"{stored.digest} refers to {subject}, but the registry does not list referrers, and the tag that would do so is taken."
+            )
+
+    def _put_sparse(self, copy: ImageCopy, push: Push, fallback: Manifest) -> Manifest:
+        client, repository, outcome = copy.target.client, copy.target.repository, copy.outcome
+        try:
+            client.put_manifest(repository, push.identifier, push.manifest)
+        except RegistryError as error:
+            if error.code not in _INCOMPLETE and error.status not in (400, 404, 422):
+                raise
+            identifier = fallback.digest if push.identifier == push.manifest.digest else push.identifier
+            client.put_manifest(repository, identifier, fallback)
+            outcome.index, outcome.digest = "rewritten", fallback.digest
+            return fallback
+        outcome.index = "sparse"
+        return push.manifest
+
+    # -- failures --------------------------------------------------------------------------------------------------------
+
+    def _fail(self, copy: ImageCopy, error: AirgapError, *, digest: str = "") -> None:
+        with self._lock:
+            if copy.outcome.state == FAILED:
+                return
+            copy.error = error
+            copy.outcome.state = FAILED
+            copy.outcome.reason = str(error)
+            copy.outcome.elapsed = time.monotonic() - self._started
+            copy.again = not copy.tried_again and self._may_heal(copy, error, digest)
+        self._progress.advance(items=1, current=str(copy.outcome.destination))
+        if self._options.stop_at_failure and not copy.again:
+            raise _StopError("copy", str(copy.outcome.source), error.reason)
+
+    def _may_heal(self, copy: ImageCopy, error: AirgapError, digest: str) -> bool:
+        """Whether the world changed since it was looked at, so that another look may help.
+
+        A blob that the source no longer has: its tag may point to another image now. A manifest refused for want of a blob: the
+        destination lost it after it was seen; what the refusal names, or else every blob, is sent whatever the registry says.
+        """
+        if digest and isinstance(error, NotFoundError):
+            return copy.outcome.source.digest is None
+        if isinstance(error, RegistryError) and error.code in ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"):
+            copy.distrusted = frozenset(error.digests) & frozenset(copy.blobs) or frozenset(copy.blobs)
+            return True
+        return False
+
+    def _repeatable(self, copies: list[ImageCopy]) -> dict[CopyRequest, list[ImageCopy]]:
+        batches: dict[CopyRequest, list[ImageCopy]] = {}
+        for copy in copies:
+            if not copy.again:
+                continue
+            for digest in copy.distrusted:
+                self._known.forget(copy.target.client.registry, digest)
+            copy.reset()
+            batches.setdefault(copy.request, []).append(copy)
+        return batches
+
+    def _mark_stopped(self, copies: list[ImageCopy]) -> None:
+        for copy in copies:
+            if copy.outcome.state == NOT_ATTEMPTED:
+                copy.outcome.reason = "the run stopped before this image was complete"
+
+    def _copies(self, request: CopyRequest) -> list[ImageCopy]:
+        return [
+            ImageCopy(
+                request,
+                Target(self._destinations.client(destination.registry), destination.repository),
+                Outcome(request.source, destination),
+            )
+            for destination in request.destinations
+        ]

@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, quayside.airgap contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether registries can be reached and let us in, found out before any work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import Cancellation, WorkerPool
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, CancelledError, InputError
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference import (
+    Location,
+    Reference,
+    parse_location,
+)
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.registries_conf import load_registries_conf
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.sides import SideOptions, WireOptions, make_side
+
+
+@dataclass(frozen=True)
+class PreflightTask:
+    """What to look at, and how it is reached.
+
+    :ivar sources: registries, or namespaces in them, that will be read; ``destinations``: those that will be written.
+    """
+
+    sources: Sequence[str]
+    destinations: Sequence[str]
+    source: SideOptions = field(default_factory=SideOptions)
+    destination: SideOptions = field(default_factory=SideOptions)
+    wire: WireOptions = field(default_factory=WireOptions)
+    registries_conf: str | None = None
+
+
+@dataclass
+class Finding:
+    """What was found out about one registry.
+
+    :ivar side: ``source`` or ``destination``.
+    :ivar registry: as the user named it.
+    :ivar client: how it is really reached, which registries.conf may decide.
+    :ivar url: its base URL, as far as it was reached.
+    :ivar problem: what is wrong; None when all is well.
+    """
+
+    side: str
+    registry: str
+    client: RegistryClient
+    url: str = ""
+    problem: AirgapError | None = None
+
+
+@dataclass
+class PreflightResult:
+    """All findings, in the order of the task."""
+
+    findings: list[Finding]
+
+    @property
+    def problems(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.problem is not None]
+
+    def message(self) -> str:
+        """All problems as one paragraph."""
+        told = " | ".join(f"{finding.side} {finding.registry}: {finding.problem}" for finding in self.problems)
+        return f"{len(self.problems)} of {len(self.findings)} registries are not ready: {told}"
+
+    def as_results(self) -> dict[str, Any]:
+        """As a module returns it."""
+        return {
+            "changed": False,
+            "registries": [
+                {
+                    "side": finding.side,
+                    "registry": finding.registry,
+                    "url": finding.url,
+                    "problem": str(finding.problem) if finding.problem is not None else "",
+                }
+                for finding in self.findings
+            ],
+        }
+
+
+def check(task: PreflightTask) -> PreflightResult:
+    """Look at every registry: name, port, TLS, distribution API, login. One that fails does not keep others from being seen.
+
+    :raises InputError: for wrong options.
+    """
+    if not task.sources and not task.destinations:
+        raise InputError("source and destination", "both are empty: there is nothing to look at")
+    cancellation = Cancellation()
+    sources = [parse_location(text, "source") for text in task.sources]
+    destinations = [parse_location(text, "destination") for text in task.destinations]
+    left = make_side(
+        "source",
+        task.source,
+        task.wire,
+        [place.registry for place in sources],
+        conf=load_registries_conf(task.registries_conf),
+        cancellation=cancellation,
+    )
+    right = make_side(
+        "destination",
+        task.destination,
+        task.wire,
+        [place.registry for place in destinations],
+        cancellation=cancellation,
+        named=tuple(place.registry for place in destinations),
+    )
+    findings = [Finding("source", place.registry, left.candidates(_anything(place))[0][0]) for place in sources]
+    findings += [Finding("destination", place.registry, right.client(place.registry)) for place in destinations]
+    unique = list({(finding.side, finding.client.registry): finding for finding in findings}.values())
+    try:
+        with WorkerPool(task.wire.parallel, cancellation) as pool:
+            pool.run([partial(_look, finding) for finding in unique])
+    finally:
+        left.close()
+        right.close()
+    return PreflightResult(unique)
+
+
+def _anything(place: Location) -> Reference:
+    return Reference(place.registry, place.namespace or "any")
+
+
+def _look(finding: Finding) -> None:
+    try:
+        finding.url = finding.client.connect()
+        finding.client.check_login(required=finding.side == "destination")
+    except CancelledError:
+        raise
+    except AirgapError as error:
+        finding.problem = error

@@ -1,0 +1,195 @@
+# Copyright: (c) 2026, quayside.airgap contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a registry lets us in: basic authentication, or bearer tokens from its token service.
+
+Source: distribution spec, "Token Authentication Specification"; reference/quay.md 2.4 and 6 for what Quay makes of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Callable
+from urllib.parse import urlencode
+
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import ProtocolError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.http import (
+    HttpSession,
+    origin,
+    read_limited,
+    safe_url,
+)
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.auth import Credentials
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import raise_for
+
+Scopes = frozenset[str]
+
+_ANSWER_LIMIT = 1 << 20
+# A token service that does not say how long its token lives means 60 seconds
+_DEFAULT_LIFETIME = 60.0
+# Renewed when this share of its life is over, so that none runs out between being attached and being read
+_USABLE_SHARE = 0.8
+_PARAMETER = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A WWW-Authenticate header (RFC 7235; RFC 6750 for Bearer).
+
+    :ivar scheme: ``basic`` or ``bearer``.
+    """
+
+    scheme: str
+    realm: str = ""
+    service: str = ""
+    scope: str = ""
+
+    @classmethod
+    def parse(cls, header: str) -> Challenge | None:
+        """The first challenge in a header that we can answer, bearer before basic; None where there is none."""
+        found: dict[str, Challenge] = {}
+        for part in re.split(r"(?i)(?=\b(?:basic|bearer)\s)", header):
+            scheme, _, rest = part.strip().partition(" ")
+            if scheme.lower() in ("basic", "bearer"):
+                values = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)}
+                challenge = cls(scheme.lower(), values.get("realm", ""), values.get("service", ""), values.get("scope", ""))
+                found.setdefault(challenge.scheme, challenge)
+        if header.strip().lower() == "basic":
+            return cls("basic")
+        return found.get("bearer") or found.get("basic")
+
+
+def repository_scope(repository: str, actions: str) -> str:
+    """The name of a right, such as ``repository:org/app:pull,push``."""
+    return f"repository:{repository}:{actions}"
+
+
+class Authorizer:
+    """Gives the Authorization header for calls to one registry, and renews tokens.
+
+    :param base_url: the registry's own URL; credentials go to it and to the token service that it names, nowhere else.
+    :param credentials: looks up credentials for a repository path (empty: the registry as a whole).
+    """
+
+    def __init__(self, session: HttpSession, registry: str, base_url: str, credentials: Callable[[str], Credentials | None]) -> None:
+        self._session = session
+        self._registry = registry
+        self._base_url = base_url
+        self._credentials = credentials
+        self._challenge: Challenge | None = None
+        self._tokens: dict[tuple[Scopes, str], tuple[str, float]] = {}
+        self._locks: dict[tuple[Scopes, str], threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def learn(self, headers: Mapping[str, str]) -> Challenge | None:
+        """Take in the challenge of a 401 answer; None when it carries none that we can answer."""
+        challenge = Challenge.parse(headers.get("WWW-Authenticate", ""))
+        if challenge is not None:
+            self._challenge = challenge
+        return challenge
+
+    def header(self, scopes: Scopes, repository: str) -> str | None:
+        """The Authorization header for these rights; None when the registry has not asked for one, or we have none to give.
+
+        :raises AccessError: when the token service refuses the credentials.
+        """
+        challenge = self._challenge
+        if challenge is None:
+            return None
+        if challenge.scheme == "basic":
+            credentials = self._credentials(repository)
+            return credentials.basic() if credentials is not None else None
+        key = (scopes, repository)
+        with self._lock:
+            lock = self._locks.setdefault(key, threading.Lock())
+        # one thread fetches, those that want the same wait for it
+        with lock:
+            token, expires = self._tokens.get(key, ("", 0.0))
+            if time.monotonic() >= expires:
+                token, lifetime = self._fetch(challenge, scopes, self._credentials(repository))
+                self._tokens[key] = (token, time.monotonic() + lifetime * _USABLE_SHARE)
+        return f"Bearer {token}"
+
+    def forget(self, scopes: Scopes, repository: str) -> None:
+        """Throw the token for these rights away: the registry did not take it."""
+        self._tokens.pop((scopes, repository), None)
+
+    def _fetch(self, challenge: Challenge, scopes: Scopes, credentials: Credentials | None) -> tuple[str, float]:
+        if not challenge.realm.startswith(("http://", "https://")):
+            raise ProtocolError("log in to", self._registry, f"the registry names no usable token service ('{challenge.realm}')")
+        secure = self._base_url.startswith("https:") and self._session.settings.tls.verify
+        if credentials is not None and secure and challenge.realm.startswith("http:"):
+            raise ProtocolError(
+                "log in to",
+                self._registry,
+                f"its token service {safe_url(challenge.realm)} is plain HTTP, where the password could be read",
+            )
+        query = [("service", challenge.service)] if challenge.service else []
+        query += [("scope", scope) for scope in sorted(scopes)]
+        if credentials is not None and credentials.identity_token:
+            form = [
+                ("grant_type", "refresh_token"),
+                ("refresh_token", credentials.identity_token),
+                ("client_id", "quayside.airgap"),
+            ]
+            body = urlencode([*form, *[item for item in query if item[0] == "service"], ("scope", " ".join(sorted(scopes)))]).encode()
+            response = self._session.send(
+                "POST",
+                challenge.realm,
+                headers={"Content-Type": "application/x-www-form-urlencoded"},
+                body=body,
+                first_contact=True,
+            )
+        else:
+            separator = "&" if "?" in challenge.realm else "?"
+            headers = {"Authorization": credentials.basic()} if credentials is not None else {}
+            url = challenge.realm + (separator + urlencode(query) if query else "")
+            response = self._session.send("GET", url, headers=headers, first_contact=True)
+        content = read_limited(response, _ANSWER_LIMIT, f"a token for {self._registry}")
+        if response.status_code != 200:
+            raise_for("log in to", self._registry, response.status_code, content, login_hint(self._registry, credentials))
+        return self._token(content)
+
+    def _token(self, content: bytes) -> tuple[str, float]:
+        try:
+            document = json.loads(content)
+            token = document.get("token") or document.get("access_token")
+        except (ValueError, AttributeError):
+            token = None
+            document = {}
+        if not isinstance(token, str) or not token:
+            raise ProtocolError("log in to", self._registry, "the token service answered without a token")
+        lifetime = document.get("expires_in")
+        if not isinstance(lifetime, (int, float)) or isinstance(lifetime, bool) or lifetime <= 0:
+            lifetime = _jwt_lifetime(token) or _DEFAULT_LIFETIME
+        return token, float(lifetime)
+
+    @property
+    def base_origin(self) -> str:
+        return origin(self._base_url)
+
+
+def login_hint(registry: str, credentials: Credentials | None) -> str:
+    """What to do about a refused login."""
+    if credentials is None:
+        return f"No credentials were found for {registry}: give a username and a password for this side, or log in with 'podman login {registry}'."
+    who = f"of '{credentials.username}' " if credentials.username else ""
+    return f"Check the credentials {who}for {registry}, and that they have the right to do this."
+
+
+def _jwt_lifetime(token: str) -> float | None:
+    """Seconds from issue to expiry, as the token itself says (RFC 7519); Quay leaves expires_in out."""
+    try:
+        payload = token.split(".")[1]
+        claims: Any = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        lifetime = float(claims["exp"]) - float(claims.get("iat", claims.get("nbf", time.time())))
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return lifetime if lifetime > 0 else None
