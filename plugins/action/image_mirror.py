@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
 from ansible_collections.quayside.airgap.plugins.plugin_utils.progress import ProgressDisplay
 
 

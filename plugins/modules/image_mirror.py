@@ -301,6 +301,8 @@ def main() -> None:
     def call() -> dict[str, Any]:
         result = mirror(_task(module.params, dry_run=module.check_mode))
         results = result.as_results()
+        for warning in result.warnings:
+            module.warn(warning)
         if result.failures and (module.params["fail_on_broken"] or not module.params["skip_broken"]):
             raise Failure(result.message(), results)
         for failure in result.failures:

@@ -34,6 +34,13 @@ options:
     type: list
     elements: str
     default: []
+  images:
+    description:
+      - Images that will be copied, as M(quayside.airgap.image_mirror) takes them. The registries that they name are looked at too.
+      - One without a registry lies under O(source), which must be a single one then.
+    type: list
+    elements: raw
+    default: []
 seealso:
   - module: quayside.airgap.image_mirror
 """
@@ -95,6 +102,7 @@ def main() -> None:
             sides_spec(),
             source={"type": "list", "elements": "str", "default": []},
             destination={"type": "list", "elements": "str", "default": []},
+            images={"type": "list", "elements": "raw", "default": []},
         ),
         **sides_rules(),
     )
@@ -105,6 +113,7 @@ def main() -> None:
             PreflightTask(
                 sources=[text for text in params["source"] if text],
                 destinations=[text for text in params["destination"] if text],
+                images=params["images"],
                 source=side_options(params, "source"),
                 destination=side_options(params, "destination"),
                 wire=wire_options(params),

@@ -38,6 +38,7 @@ MAX_HEAD = 64 << 10
 # a longer one costs the connection.
 DRAIN_LIMIT = 256 << 10
 LINGER_SECONDS = 1.0
+TLS_HANDSHAKE = b"\x16"
 NO_BODY = frozenset({204, 304})
 
 
@@ -375,6 +376,9 @@ class _Connection:
             self._reader.close()
 
     def _receive(self, name: str) -> HttpRequest | None:
+        if self._reader.peek(1)[:1] == TLS_HANDSHAKE:
+            # A client that tries https first: its bytes hold no line to wait for.
+            raise BadRequest("this is an HTTP server")
         line = self._reader.readline(MAX_HEAD)
         while line in (b"\r\n", b"\n"):
             line = self._reader.readline(MAX_HEAD)

@@ -35,6 +35,7 @@ MAX_HEAD = 64 << 10
 STATS_PATH = "/.proxy/stats"
 # At first the head of a message is read; what comes with it belongs to the body.
 HEAD_END = b"\r\n\r\n"
+TLS_HANDSHAKE = b"\x16"
 _SPLICE = getattr(os, "splice", None)  # Linux, Python 3.10
 
 
@@ -212,8 +213,9 @@ class _Stream:
                 head = bytes(self.buffer[: end + len(HEAD_END)])
                 del self.buffer[: end + len(HEAD_END)]
                 return head
-            if len(self.buffer) > MAX_HEAD:
-                raise ProxyError("head is too long")
+            # A client that tries https first sends no line to wait for.
+            if len(self.buffer) > MAX_HEAD or self.buffer[:1] == TLS_HANDSHAKE:
+                raise ProxyError("not an HTTP/1.1 message")
             piece = self.socket.recv(MAX_HEAD)
             if not piece:
                 if self.buffer:
@@ -292,7 +294,8 @@ class _Relay:
             return True
         self._statistics.begin(head.first[0])
         try:
-            self._proxy.stopping.wait(self._proxy.delay_seconds) if self._proxy.delay_seconds else None
+            if self._proxy.delay_seconds:
+                self._proxy.stopping.wait(self._proxy.delay_seconds)
             upstream = self._connect()
             self._send(upstream, raw)
             return self._exchange(upstream, head)

@@ -30,6 +30,14 @@ FLOORS = {
 # Stands on all rooms and is the only one that knows Ansible; only modules and action plugins import it.
 FACE = "module"
 
+# What the other kinds of plugins may import of the collection. Modules run on any host, and only module_utils travel along;
+# the others run beside Ansible.
+FACES = {
+    "modules": ["module_utils"],
+    "action": ["module_utils", "plugin_utils"],
+    "plugin_utils": ["module_utils", "plugin_utils"],
+}
+
 
 # --- what a file imports
 
@@ -91,14 +99,13 @@ def floor_violations(root: Path) -> Iterator[str]:
 
 
 def face_violations(root: Path) -> Iterator[str]:
-    """Modules run on any host, where only their module_utils travel along; action plugins run beside Ansible."""
-    for kind in ("modules", "action"):
+    for kind, allowed in FACES.items():
         for path in python_files(root / "plugins" / kind):
             where = path.relative_to(root)
             for name in imports(path, root):
                 part = part_of_collection(name)
-                if part is not None and not inside(part, "plugins.module_utils"):
-                    yield f"{where}: may import nothing of the collection but module_utils, not {part}"
+                if part is not None and not any(inside(part, f"plugins.{package}") for package in allowed):
+                    yield f"{where}: {kind} may import only {', '.join(allowed)} of the collection, not {part}"
                 if kind == "modules" and inside(name, "ansible") and not inside(name, "ansible.module_utils"):
                     yield f"{where}: a module may import nothing of Ansible but module_utils, not {name}"
 
@@ -215,10 +222,11 @@ MODULE = f"{HEADER}DOCUMENTATION = EXAMPLES = RETURN = 'a: b'\n"
         (floor_violations, f"{UTILS}/imageset/a/b.py", "from ...quay import b", "imageset may not import"),
         (floor_violations, f"{UTILS}/attic/a.py", "", "attic has no floor"),
         (floor_violations, f"{UTILS}/quay/a.py", "from ansible.module_utils.basic import AnsibleModule", "only module"),
-        (face_violations, "plugins/modules/a.py", f"from {COLLECTION}.plugins.action import b", "but module_utils"),
-        (face_violations, "plugins/modules/a.py", "from . import b", "but module_utils"),
-        (face_violations, "plugins/modules/a.py", "from ansible.utils import b", "but module_utils"),
-        (face_violations, "plugins/action/a.py", "from ..modules import b", "but module_utils"),
+        (face_violations, "plugins/modules/a.py", f"from {COLLECTION}.plugins.plugin_utils import b", "may import only module_utils of"),
+        (face_violations, "plugins/modules/a.py", "from . import b", "may import only module_utils of"),
+        (face_violations, "plugins/modules/a.py", "from ansible.utils import b", "nothing of Ansible but module_utils"),
+        (face_violations, "plugins/action/a.py", "from ..modules import b", "may import only"),
+        (face_violations, "plugins/plugin_utils/a.py", "from ..action import b", "may import only"),
         (module_violations, "plugins/modules/two.py", MODULE, "two is in no action group"),
         (module_violations, "plugins/modules/two.py", MODULE, "names one, which does not exist"),
         (module_violations, "plugins/modules/one.py", MODULE.replace("= EXAMPLES ", ""), "EXAMPLES is missing"),
@@ -251,6 +259,7 @@ def test_a_rule_sees(tmp_path, rule, path, text, complaint):
         ),
         (f"{UTILS}/module.py", f"{IMPORT}.quay import b\nfrom ansible.module_utils.basic import AnsibleModule"),
         ("plugins/modules/one.py", f"{MODULE}from {COLLECTION}.plugins.module_utils import module"),
+        ("plugins/plugin_utils/a.py", f"{IMPORT}.core import progress"),
         ("plugins/action/one.py", f"{IMPORT}.core import progress\nfrom ansible.plugins.action import ActionBase"),
     ],
 )

@@ -36,6 +36,8 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 # Longest pause that a server may ask for by Retry-After; one that asks for more is treated as asking for this
 _MAX_RETRY_AFTER = 300.0
+# An unwanted body of this many bytes is cheaper to read than a new connection
+_WORTH_READING = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class HttpSession:
                 if response.status_code not in TRANSIENT_STATUSES or not retry or attempt >= self.settings.retry.retries:
                     return response
                 pause = retry_after(response.headers)
-                response.close()
+                discard(response)
             if pause is not None:
                 self._hold_back(url, pause)
             self.cancellation.sleep(self.settings.retry.pause(attempt) if pause is None else min(pause, _MAX_RETRY_AFTER))
@@ -143,7 +145,7 @@ class HttpSession:
             location = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or not location:
                 return response
-            response.close()
+            discard(response)
             target = urljoin(url, location)
             if urlsplit(target).scheme not in ("http", "https"):
                 raise ProtocolError("follow the redirect of", safe_url(url), f"it points to the scheme '{urlsplit(target).scheme}'")
@@ -245,6 +247,21 @@ def read_limited(response: Response, limit: int, what: str) -> bytes:
         raise TransportError("read", what, f"{url} sent {len(content)} of {announced} bytes", kind="reset", transient=True)
     response.close()
     return content
+
+
+def discard(response: Response) -> None:
+    """Be done with an answer whose body nobody wants.
+
+    A short body is read to its end, because only then the connection can serve the next call; a long one is cut off.
+    """
+    announced = response.headers.get("Content-Length", "")
+    if response.request.method == "HEAD" or (announced.isdigit() and int(announced) <= _WORTH_READING):
+        try:
+            response.raw.read(decode_content=False)
+        except (load("urllib3").exceptions.HTTPError, OSError):
+            # the connection is lost with the answer; the next call makes a new one
+            response.raw.close()
+    response.close()
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

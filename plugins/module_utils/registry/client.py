@@ -9,9 +9,10 @@ Source: OCI distribution spec 1.1; deviations of Quay and docker-registry are na
 
 from __future__ import annotations
 
+import enum
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -20,6 +21,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import (
     Body,
     HttpSession,
+    discard,
     origin,
     read_limited,
     safe_url,
@@ -63,6 +65,19 @@ class Upload:
     minimum_chunk: int = 0
 
 
+class Access(enum.Enum):
+    """What a registry is used for.
+
+    A registry with a token service may hide a repository that does not exist from those who only want to read
+    (reference/quay.md 6: "unauthorized"), and may create it for those who want to write.
+    """
+
+    READ = "read"
+    WRITE = "write"
+    # what a WRITE would meet, without leaving a trace: what is hidden counts as missing
+    LOOK = "look"
+
+
 class RegistryClient:
     """One registry, with one set of credentials. Shared by threads.
 
@@ -75,17 +90,26 @@ class RegistryClient:
     :ivar largest_body: bytes that the server took in one request at the most; None while it has refused none.
     """
 
-    def __init__(self, registry: str, session: HttpSession, credentials: CredentialStore) -> None:
+    def __init__(self, registry: str, session: HttpSession, credentials: CredentialStore, access: Access = Access.READ) -> None:
         self.registry = registry
         self._session = session
         self._store = credentials
+        self._access = access
         self._connecting = threading.Lock()
         self._authorizer: Authorizer | None = None
         self._base = ""
+        self._announced: list[str] = []
+        self._reluctant: set[str] = set()
         self.referrers_api: bool | None = None
         self.single_post: bool | None = None
         self.mounts: bool | None = None
         self.largest_body: int | None = None
+
+    def announce(self, repositories: Iterable[str]) -> None:
+        """Say which repositories will be read: where tokens are needed, one will serve several of them."""
+        self._announced = list(repositories)
+        if self._authorizer is not None:
+            self._authorizer.announce(self._announced)
 
     # -- manifests -------------------------------------------------------------------------------------------------------
 
@@ -96,8 +120,10 @@ class RegistryClient:
         """
         where = self._where(repository, identifier)
         response = self._call("HEAD", f"{repository}/manifests/{identifier}", repository, headers={"Accept": ACCEPT})
-        response.close()
+        discard(response)
         if response.status_code == 404:
+            return None
+        if self._hidden(response, repository):
             return None
         if response.status_code != 200:
             # an answer to HEAD has no words in it: ask again so that the user reads the registry's own
@@ -167,8 +193,10 @@ class RegistryClient:
     def head_blob(self, repository: str, digest: str) -> int | None:
         """The size of a blob in bytes (-1 when the registry does not say), None when it is not there."""
         response = self._call("HEAD", f"{repository}/blobs/{digest}", repository, follow=True)
-        response.close()
+        discard(response)
         if response.status_code == 404:
+            return None
+        if self._hidden(response, repository):
             return None
         if response.status_code != 200:
             self._refuse("look up the blob", self._where(repository, digest), response, b"", repository)
@@ -267,7 +295,7 @@ class RegistryClient:
 
     def cancel_upload(self, repository: str, upload: Upload) -> None:
         """Give an upload up; registries clean the rest up by themselves, so that a failure to do so is no failure."""
-        self._upload_call("DELETE", upload.url, repository, {}, None, retry=False).close()
+        discard(self._upload_call("DELETE", upload.url, repository, {}, None, retry=False))
 
     # -- lists -----------------------------------------------------------------------------------------------------------
 
@@ -357,6 +385,7 @@ class RegistryClient:
             kind = response.headers.get("Content-Type")
             raise ProtocolError("find the distribution API of", self.registry, f"it answers {kind}, as a web page does, not a registry")
         authorizer = Authorizer(self._session, self.registry, base, lambda repository: self._store.find(self.registry, repository))
+        authorizer.announce(self._announced)
         if response.status_code == 401 and authorizer.learn(response.headers) is None:
             raise ProtocolError(
                 "log in to",
@@ -381,8 +410,26 @@ class RegistryClient:
         body: Body | None = None,
         follow: bool = False,
     ) -> Response:
-        scopes = frozenset([repository_scope(repository, actions), *extra] if repository else [])
-        return self._authorized(method, f"{self.connect()}/v2/{path}", scopes, repository, headers or {}, body, retry=True, follow=follow)
+        url = f"{self.connect()}/v2/{path}"
+        more = "pull,push" if self._access is Access.WRITE and actions == "pull" and repository else actions
+        for right in dict.fromkeys([more] if repository in self._reluctant else [actions, more]):
+            scopes = frozenset([repository_scope(repository, right), *extra] if repository else [])
+            response = self._authorized(
+                method, url, scopes, repository, headers or {}, body, retry=True, follow=follow, insist=right == more
+            )
+            if response.status_code not in (401, 403) or right == more or not self._uses_tokens():
+                return response
+            self._reluctant.add(repository)
+            discard(response)
+        raise AssertionError("the last right is returned from the loop")
+
+    def _uses_tokens(self) -> bool:
+        return self._authorizer is not None and self._authorizer.uses_tokens
+
+    def _hidden(self, response: Response, repository: str) -> bool:
+        """Whether a refusal means that the repository may not exist yet, as far as one may look without writing."""
+        refused = self._access is Access.LOOK and response.status_code in (401, 403)
+        return refused and self._uses_tokens() and self._store.find(self.registry, repository) is not None
 
     def _upload_call(
         self, method: str, url: str, repository: str, headers: Mapping[str, str], body: Body | None, *, retry: bool
@@ -401,7 +448,12 @@ class RegistryClient:
         *,
         retry: bool,
         follow: bool,
+        insist: bool = True,
     ) -> Response:
+        """Make a call with the Authorization that it needs.
+
+        :param insist: after a 401 to a token try again with a new one; off where other rights will be tried anyway.
+        """
         self.connect()
         authorizer = self._authorizer
         if authorizer is None:
@@ -413,11 +465,14 @@ class RegistryClient:
             if authorization:
                 sent["Authorization"] = authorization
             response = self._session.send(method, url, headers=sent, body=body, retry=retry, follow=follow)
-            if response.status_code != 401 or last_try:
+            if response.status_code != 401 or last_try or (authorization and not insist):
                 break
             challenge = authorizer.learn(response.headers)
             authorizer.forget(scopes, repository)
             # a stream that was read cannot be sent again: its owner starts over, with a new token
+            if challenge is not None and not repository and challenge.scope:
+                # the right to list repositories has a name in some registries; Quay refuses that name, and does not ask for it
+                scopes = frozenset(challenge.scope.split())
             if challenge is None or callable(body) or (challenge.scheme == "basic" and authorization):
                 break
             if authorizer.header(scopes, repository) is None:

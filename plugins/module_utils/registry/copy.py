@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Callable
@@ -22,6 +23,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency i
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, CancelledError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import RetryPolicy
 from ansible_collections.quayside.airgap.plugins.module_utils.core.progress import Progress
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.companions import ReferrersTag
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import (
     AccessError,
@@ -124,6 +126,7 @@ class CopyEngine:
         """
         self._started = time.monotonic()
         batches = {request: self._copies(request) for request in dict.fromkeys(requests)}
+        self._announce(batches)
         copies = [copy for batch in batches.values() for copy in batch]
         with WorkerPool(self._options.parallel, self._cancellation) as pool:
             try:
@@ -389,6 +392,18 @@ class CopyEngine:
             copy.reset()
             batches.setdefault(copy.request, []).append(copy)
         return batches
+
+    def _announce(self, batches: dict[CopyRequest, list[ImageCopy]]) -> None:
+        """Tell every registry which of its repositories will be looked at."""
+        repositories: dict[RegistryClient, list[str]] = {}
+        for request, batch in batches.items():
+            with suppress(AirgapError):  # a blocked registry is told of when the image is resolved
+                for client, reference in self._sources.candidates(request.source)[:1]:
+                    repositories.setdefault(client, []).append(reference.repository)
+            for copy in batch:
+                repositories.setdefault(copy.target.client, []).append(copy.target.repository)
+        for client, names in repositories.items():
+            client.announce(names)
 
     def _mark_stopped(self, copies: list[ImageCopy]) -> None:
         for copy in copies:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import Cancellation, WorkerPool
 from ansible_collections.quayside.airgap.plugins.module_utils.core.progress import Progress
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import Access
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.copy import CopyEngine, CopyOptions, Report
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.plan import (
     COPIED,
@@ -60,10 +61,12 @@ class MirrorResult:
     """What came of it.
 
     :ivar failures: what was asked for and could not be done, as sentences.
+    :ivar warnings: what the user should look at although nothing failed.
     """
 
     report: Report
     failures: list[str]
+    warnings: list[str]
 
     @property
     def changed(self) -> bool:
@@ -141,6 +144,7 @@ def mirror(task: MirrorTask) -> MirrorResult:
         destination_registries,
         cancellation=cancellation,
         named=_named(task.selection.destinations),
+        access=Access.LOOK if task.dry_run else Access.WRITE,
     )
     try:
         with WorkerPool(task.wire.parallel, cancellation) as pool:
@@ -159,7 +163,7 @@ def mirror(task: MirrorTask) -> MirrorResult:
     finally:
         sources.close()
         destinations.close()
-    return MirrorResult(report, _failures(expansion, report))
+    return MirrorResult(report, _failures(expansion, report), expansion.warnings)
 
 
 def _failures(expansion: Expansion, report: Report) -> list[str]:

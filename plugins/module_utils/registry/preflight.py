@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference
     parse_location,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.registries_conf import load_registries_conf
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.selection import Entry, Selection, understand
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.sides import SideOptions, WireOptions, make_side
 
 
@@ -28,10 +29,12 @@ class PreflightTask:
     """What to look at, and how it is reached.
 
     :ivar sources: registries, or namespaces in them, that will be read; ``destinations``: those that will be written.
+    :ivar images: as :class:`Selection` takes them; the registries that they name are looked at too.
     """
 
     sources: Sequence[str]
     destinations: Sequence[str]
+    images: Sequence[str | Mapping[str, Any]] = ()
     source: SideOptions = field(default_factory=SideOptions)
     destination: SideOptions = field(default_factory=SideOptions)
     wire: WireOptions = field(default_factory=WireOptions)
@@ -43,14 +46,14 @@ class Finding:
     """What was found out about one registry.
 
     :ivar side: ``source`` or ``destination``.
-    :ivar registry: as the user named it.
+    :ivar place: as the user named it.
     :ivar client: how it is really reached, which registries.conf may decide.
     :ivar url: its base URL, as far as it was reached.
     :ivar problem: what is wrong; None when all is well.
     """
 
     side: str
-    registry: str
+    place: Location
     client: RegistryClient
     url: str = ""
     problem: AirgapError | None = None
@@ -68,7 +71,7 @@ class PreflightResult:
 
     def message(self) -> str:
         """All problems as one paragraph."""
-        told = " | ".join(f"{finding.side} {finding.registry}: {finding.problem}" for finding in self.problems)
+        told = " | ".join(f"{finding.side} {finding.place.registry}: {finding.problem}" for finding in self.problems)
         return f"{len(self.problems)} of {len(self.findings)} registries are not ready: {told}"
 
     def as_results(self) -> dict[str, Any]:
@@ -78,7 +81,7 @@ class PreflightResult:
             "registries": [
                 {
                     "side": finding.side,
-                    "registry": finding.registry,
+                    "registry": finding.place.registry,
                     "url": finding.url,
                     "problem": str(finding.problem) if finding.problem is not None else "",
                 }
@@ -92,37 +95,56 @@ def check(task: PreflightTask) -> PreflightResult:
 
     :raises InputError: for wrong options.
     """
-    if not task.sources and not task.destinations:
+    if not task.sources and not task.destinations and not task.images:
         raise InputError("source and destination", "both are empty: there is nothing to look at")
     cancellation = Cancellation()
     sources = [parse_location(text, "source") for text in task.sources]
     destinations = [parse_location(text, "destination") for text in task.destinations]
+    entries = _entries(task)
+    read = [*sources, *(Location(entry.source.registry, entry.source.repository) for entry in entries)]
+    written = [*destinations, *(Location(registry, repository) for entry in entries for registry, repository, _tag in entry.targets)]
     left = make_side(
         "source",
         task.source,
         task.wire,
-        [place.registry for place in sources],
+        [place.registry for place in read],
         conf=load_registries_conf(task.registries_conf),
         cancellation=cancellation,
+        # a password is for the one source of a copy; where several are named, nobody knows whose it is
+        named=_hosts(sources) if len(set(_hosts(sources))) == 1 else None,
     )
     right = make_side(
         "destination",
         task.destination,
         task.wire,
-        [place.registry for place in destinations],
+        [place.registry for place in written],
         cancellation=cancellation,
-        named=tuple(place.registry for place in destinations),
+        named=_hosts(destinations),
     )
-    findings = [Finding("source", place.registry, left.candidates(_anything(place))[0][0]) for place in sources]
-    findings += [Finding("destination", place.registry, right.client(place.registry)) for place in destinations]
-    unique = list({(finding.side, finding.client.registry): finding for finding in findings}.values())
+    findings = [Finding("source", place, left.candidates(_anything(place))[0][0]) for place in read]
+    findings += [Finding("destination", place, right.client(place.registry)) for place in written]
+    unique: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        unique.setdefault((finding.side, finding.client.registry), finding)
     try:
         with WorkerPool(task.wire.parallel, cancellation) as pool:
-            pool.run([partial(_look, finding) for finding in unique])
+            pool.run([partial(_look, finding) for finding in unique.values()])
     finally:
         left.close()
         right.close()
-    return PreflightResult(unique)
+    return PreflightResult(list(unique.values()))
+
+
+def _entries(task: PreflightTask) -> list[Entry]:
+    if not task.images:
+        return []
+    if len(task.sources) > 1:
+        raise InputError("images", "those without a registry lie under the source, of which there may be one only")
+    return understand(Selection(task.images, next(iter(task.sources), None), task.destinations))
+
+
+def _hosts(places: Sequence[Location]) -> tuple[str, ...]:
+    return tuple(place.registry for place in places)
 
 
 def _anything(place: Location) -> Reference:
@@ -132,7 +154,7 @@ def _anything(place: Location) -> Reference:
 def _look(finding: Finding) -> None:
     try:
         finding.url = finding.client.connect()
-        finding.client.check_login(required=finding.side == "destination")
+        finding.client.check_login(finding.place.namespace, required=finding.side == "destination")
     except CancelledError:
         raise
     except AirgapError as error:

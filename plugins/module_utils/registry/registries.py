@@ -12,7 +12,7 @@ from dataclasses import replace
 from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import Cancellation
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import HttpSession, HttpSettings
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.auth import CredentialStore
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import Access, RegistryClient
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference import Reference
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.registries_conf import RegistriesConf
 
@@ -22,6 +22,7 @@ class Registries:
 
     :param stores: credentials by registry host; ``""`` holds those for every other host.
     :param conf: where references are really fetched from; None for the side that is written to.
+    :param access: what the registries of this side are used for.
     """
 
     def __init__(
@@ -30,11 +31,13 @@ class Registries:
         stores: dict[str, CredentialStore],
         conf: RegistriesConf | None = None,
         cancellation: Cancellation | None = None,
+        access: Access = Access.READ,
     ) -> None:
         self._settings = settings
         self._stores = stores
         self._conf = conf or RegistriesConf()
         self._cancellation = cancellation or Cancellation()
+        self._access = access
         self._sessions: dict[bool, HttpSession] = {}
         self._clients: dict[tuple[str, bool], RegistryClient] = {}
         self._lock = threading.Lock()
@@ -53,7 +56,7 @@ class Registries:
                     settings = replace(self._settings, tls=replace(self._settings.tls, verify=False)) if relaxed else self._settings
                     session = self._sessions[relaxed] = HttpSession(settings, self._cancellation)
                 store = self._stores.get(registry) or self._stores[""]
-                client = self._clients[(registry, relaxed)] = RegistryClient(registry, session, store)
+                client = self._clients[(registry, relaxed)] = RegistryClient(registry, session, store, self._access)
         return client
 
     def candidates(self, reference: Reference) -> list[tuple[RegistryClient, Reference]]:

@@ -107,10 +107,12 @@ class Expansion:
     """What a selection stands for.
 
     :ivar failures: entries that could not be expanded, with the reason.
+    :ivar warnings: what was asked for and matched nothing.
     """
 
     requests: list[CopyRequest] = field(default_factory=list)
     failures: list[tuple[str, AirgapError]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def understand(selection: Selection) -> list[Entry]:
@@ -159,6 +161,10 @@ def expand(selection: Selection, entries: Sequence[Entry], sources: Registries, 
 
     pool.run([partial(list_tags, position, entry) for position, entry in enumerate(mine) if entry.source.identifier is None])
     expansion = Expansion()
+    if selection.discover is not None and len(everything) == len(entries):
+        expansion.warnings.append(
+            f"{selection.source} lists no repository that the patterns allow. Registries list only what the credentials may read."
+        )
     for position, entry in enumerate(mine):
         tags = listed.get(position)
         if isinstance(tags, AirgapError):
@@ -166,6 +172,8 @@ def expand(selection: Selection, entries: Sequence[Entry], sources: Registries, 
         elif tags is None:
             expansion.requests.append(_request(entry, entry.source))
         else:
+            if not tags:
+                expansion.warnings.append(f"{entry.source} has no tag that the patterns allow: nothing of it is copied.")
             expansion.requests += [_request(entry, entry.source.at(tag=tag)) for tag in tags]
     expansion.requests = list(dict.fromkeys(expansion.requests))
     _refuse_collisions(expansion.requests)

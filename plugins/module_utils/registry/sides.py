@@ -14,6 +14,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import HttpSettings, RetryPolicy
 from ansible_collections.quayside.airgap.plugins.module_utils.core.tls import TlsSettings
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.auth import Credentials, CredentialStore
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import Access
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.registries import Registries
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.registries_conf import RegistriesConf
 
@@ -68,6 +69,7 @@ def make_side(
     conf: RegistriesConf | None = None,
     cancellation: Cancellation | None = None,
     named: tuple[str, ...] | None = None,
+    access: Access = Access.READ,
 ) -> Registries:
     """The registries of one side.
 
@@ -87,4 +89,4 @@ def make_side(
         for host in hosts:
             stores[host] = CredentialStore(explicit=options.credentials)
     settings = HttpSettings(tls=options.tls, retry=wire.retry, connections=wire.parallel, read_timeout=float(wire.timeout))
-    return Registries(settings, stores, conf, cancellation)
+    return Registries(settings, stores, conf, cancellation, access)

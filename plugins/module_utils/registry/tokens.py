@@ -14,7 +14,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 from urllib.parse import urlencode
@@ -27,15 +27,18 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.http import (
     safe_url,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.auth import Credentials
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import raise_for
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import RegistryError, raise_for
 
 Scopes = frozenset[str]
+_Key = tuple[Scopes, str]
 
 _ANSWER_LIMIT = 1 << 20
 # A token service that does not say how long its token lives means 60 seconds
 _DEFAULT_LIFETIME = 60.0
 # Renewed when this share of its life is over, so that none runs out between being attached and being read
 _USABLE_SHARE = 0.8
+# Repositories that one token is asked for: a token for many more may grow past what servers take as a header
+_GROUP = 16
 _PARAMETER = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
@@ -84,9 +87,27 @@ class Authorizer:
         self._base_url = base_url
         self._credentials = credentials
         self._challenge: Challenge | None = None
-        self._tokens: dict[tuple[Scopes, str], tuple[str, float]] = {}
-        self._locks: dict[tuple[Scopes, str], threading.Lock] = {}
+        self._tokens: dict[_Key, tuple[str, float]] = {}
+        self._locks: dict[_Key, threading.Lock] = {}
+        self._groups: dict[_Key, tuple[_Key, ...]] = {}
         self._lock = threading.Lock()
+
+    def announce(self, repositories: Iterable[str]) -> None:
+        """Say which repositories will be read, so that one token may serve several of them.
+
+        A token service takes several scopes at once, and grants what it can of them (reference/quay.md 6).
+        """
+        by_credentials: dict[Credentials | None, list[str]] = {}
+        for repository in dict.fromkeys(repositories):
+            by_credentials.setdefault(self._credentials(repository), []).append(repository)
+        for names in by_credentials.values():
+            for begin in range(0, len(names), _GROUP):
+                group = tuple((frozenset({repository_scope(name, "pull")}), name) for name in names[begin : begin + _GROUP])
+                with self._lock:
+                    lock = threading.Lock()
+                    for key in group:
+                        self._groups[key] = group
+                        self._locks[key] = lock
 
     def learn(self, headers: Mapping[str, str]) -> Challenge | None:
         """Take in the challenge of a 401 answer; None when it carries none that we can answer."""
@@ -94,6 +115,11 @@ class Authorizer:
         if challenge is not None:
             self._challenge = challenge
         return challenge
+
+    @property
+    def uses_tokens(self) -> bool:
+        """Whether the registry grants rights by token, so that asking for more rights may get more."""
+        return self._challenge is not None and self._challenge.scheme == "bearer"
 
     def header(self, scopes: Scopes, repository: str) -> str | None:
         """The Authorization header for these rights; None when the registry has not asked for one, or we have none to give.
@@ -103,8 +129,8 @@ class Authorizer:
         challenge = self._challenge
         if challenge is None:
             return None
+        credentials = self._credentials(repository)
         if challenge.scheme == "basic":
-            credentials = self._credentials(repository)
             return credentials.basic() if credentials is not None else None
         key = (scopes, repository)
         with self._lock:
@@ -113,13 +139,28 @@ class Authorizer:
         with lock:
             token, expires = self._tokens.get(key, ("", 0.0))
             if time.monotonic() >= expires:
-                token, lifetime = self._fetch(challenge, scopes, self._credentials(repository))
-                self._tokens[key] = (token, time.monotonic() + lifetime * _USABLE_SHARE)
+                token = self._renew(challenge, key, credentials)
         return f"Bearer {token}"
 
     def forget(self, scopes: Scopes, repository: str) -> None:
-        """Throw the token for these rights away: the registry did not take it."""
+        """Throw the token for these rights away: the registry did not take it. The next one will be for these rights alone."""
         self._tokens.pop((scopes, repository), None)
+        self._groups.pop((scopes, repository), None)
+
+    def _renew(self, challenge: Challenge, key: _Key, credentials: Credentials | None) -> str:
+        keys = self._groups.get(key, (key,))
+        try:
+            token, lifetime = self._fetch(challenge, frozenset(scope for scopes, _name in keys for scope in scopes), credentials)
+        except RegistryError as error:
+            # some services refuse the whole for one part of it; a wrong password is refused again, with its own words
+            if len(keys) == 1 or error.transient:
+                raise
+            keys = (key,)
+            token, lifetime = self._fetch(challenge, key[0], credentials)
+        expires = time.monotonic() + lifetime * _USABLE_SHARE
+        for each in keys:
+            self._tokens[each] = (token, expires)
+        return token
 
     def _fetch(self, challenge: Challenge, scopes: Scopes, credentials: Credentials | None) -> tuple[str, float]:
         if not challenge.realm.startswith(("http://", "https://")):
@@ -179,7 +220,10 @@ class Authorizer:
 def login_hint(registry: str, credentials: Credentials | None) -> str:
     """What to do about a refused login."""
     if credentials is None:
-        return f"No credentials were found for {registry}: give a username and a password for this side, or log in with 'podman login {registry}'."
+        return (
+            f"No credentials were found for {registry}: give a username and a password for this side, "
+            f"or log in with 'podman login {registry}'."
+        )
     who = f"of '{credentials.username}' " if credentials.username else ""
     return f"Check the credentials {who}for {registry}, and that they have the right to do this."
 
