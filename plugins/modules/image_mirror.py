@@ -18,13 +18,12 @@ description:
   - Signatures and attestations travel along.
   - In check mode the result tells exactly what would be copied, mounted and skipped, with sizes.
 extends_documentation_fragment:
+  - quayside.airgap.attributes
   - quayside.airgap.registries
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Returns details on what has changed.
     support: full
 options:
   images:

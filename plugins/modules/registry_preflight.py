@@ -15,13 +15,12 @@ description:
     together.
   - Changes nothing. Whether the credentials may write to a repository shows only when that is done.
 extends_documentation_fragment:
+  - quayside.airgap.attributes
   - quayside.airgap.registries
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Returns details on what has changed.
     support: none
 options:
   source:

@@ -69,10 +69,16 @@ class WorkerPool:
         self._error: BaseException | None = None
         self._closing = False
 
-    def add(self, task: Task) -> None:
-        """Queue a task. Threads are started only as they are needed."""
+    def add(self, task: Task, *, urgent: bool = False) -> None:
+        """Queue a task. Threads are started only as they are needed.
+
+        :param urgent: let it go before all that waits, as what completes a piece of work should before another is begun.
+        """
         with self._lock:
-            self._tasks.append(task)
+            if urgent:
+                self._tasks.appendleft(task)
+            else:
+                self._tasks.append(task)
             self._unfinished += 1
             self._work_waits.notify()
             # an idle thread that was just notified still counts as idle: compare with the tasks that wait

@@ -55,7 +55,8 @@ class RetryPolicy:
 
     def pause(self, attempt: int) -> float:
         """Seconds to wait after the attempt with this number, counted from 0."""
-        full = min(self.cap, self.base * 2.0**attempt)
+        # 2**30 times anything is beyond the cap, and far powers of two are beyond floating point
+        full = min(self.cap, self.base * 2.0 ** min(attempt, 30))
         return full * random.uniform(0.5, 1.0)
 
 
@@ -136,7 +137,8 @@ class HttpSession:
                 discard(response)
             if pause is not None:
                 self._hold_back(url, pause)
-            self.cancellation.sleep(self.settings.retry.pause(attempt) if pause is None else min(pause, _MAX_RETRY_AFTER))
+            # our own pause too: a server may ask for none, or by a clock that is behind ours for a moment that is over
+            self.cancellation.sleep(max(min(pause or 0.0, _MAX_RETRY_AFTER), self.settings.retry.pause(attempt)))
             attempt += 1
 
     def _follow(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Response:
@@ -146,17 +148,21 @@ class HttpSession:
             if response.status_code not in _REDIRECTS or not location:
                 return response
             discard(response)
-            target = urljoin(url, location)
-            if urlsplit(target).scheme not in ("http", "https"):
-                raise ProtocolError("follow the redirect of", safe_url(url), f"it points to the scheme '{urlsplit(target).scheme}'")
-            if url.startswith("https:") and target.startswith("http:") and self.settings.tls.verify:
+            try:
+                target = urljoin(url, location)
+                scheme, elsewhere = urlsplit(target).scheme, origin(target) != origin(url)
+            except ValueError as error:
+                raise ProtocolError("follow the redirect of", safe_url(url), f"it points to no valid URL ({error})") from error
+            if scheme not in ("http", "https"):
+                raise ProtocolError("follow the redirect of", safe_url(url), f"it points to the scheme '{scheme}'")
+            if urlsplit(url).scheme == "https" and scheme == "http" and self.settings.tls.verify:
                 raise ProtocolError(
                     "follow the redirect of",
                     safe_url(url),
                     f"it leads from HTTPS to plain HTTP on {urlsplit(target).netloc.rpartition('@')[2]}",
                     "Have the server's address corrected, or switch certificate validation off for this server if you accept that.",
                 )
-            if origin(target) != origin(url):
+            if elsewhere:
                 headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
             url = target
         raise ProtocolError("follow the redirects of", safe_url(url), f"there are more than {_MAX_REDIRECTS} of them")
@@ -186,10 +192,12 @@ class HttpSession:
                 timeout=(self.settings.connect_timeout, self.settings.read_timeout),
                 proxies=proxies,
             )
-        except (requests.RequestException, OSError) as error:
-            raise describe_failure(method, safe_url(url), error, verify=self.settings.tls.verify) from error
-        except UnicodeError as error:
-            raise TransportError("connect to", safe_url(url), f"it is no valid host name ({error})", kind="dns", transient=False) from error
+        except (requests.RequestException, load("urllib3").exceptions.HTTPError, OSError, UnicodeError) as error:
+            raise describe_failure(method, safe_url(url), error) from error
+        except ValueError as error:
+            # http.client refuses headers with line breaks; its words are left out, for they hold the header
+            reason = "the call cannot be written as HTTP"
+            raise TransportError("make the call", f"{method} {safe_url(url)}", reason, kind="other", transient=False) from error
         return response
 
     def _route(self, url: str) -> tuple[Any, dict[str, str]]:
@@ -201,8 +209,12 @@ class HttpSession:
             scheme = urlsplit(url).scheme
             adapter = self._adapters.get(scheme)
             if adapter is None:
+                if not self.settings.tls.verify:
+                    # the user has chosen this; a warning on every call would only hide others
+                    urllib3 = load("urllib3")
+                    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
                 context = ssl_context(self.settings.tls) if scheme == "https" or proxies else None
-                adapter = self._adapters[scheme] = _adapter(self.settings.connections, context)
+                adapter = self._adapters[scheme] = _adapter(self.settings.connections, context, self.settings.tls.verify)
         return adapter, proxies
 
     def _wait_for_turn(self, url: str) -> None:
@@ -243,7 +255,7 @@ def read_limited(response: Response, limit: int, what: str) -> bytes:
         raise describe_failure("GET", url, error) from error
     announced = response.headers.get("Content-Length", "")
     encoded = response.headers.get("Content-Encoding", "identity") != "identity"
-    if announced.isdigit() and not encoded and response.request.method != "HEAD" and len(content) != int(announced):
+    if announced.isdecimal() and not encoded and response.request.method != "HEAD" and len(content) != int(announced):
         raise TransportError("read", what, f"{url} sent {len(content)} of {announced} bytes", kind="reset", transient=True)
     response.close()
     return content
@@ -255,7 +267,7 @@ def discard(response: Response) -> None:
     A short body is read to its end, because only then the connection can serve the next call; a long one is cut off.
     """
     announced = response.headers.get("Content-Length", "")
-    if response.request.method == "HEAD" or (announced.isdigit() and int(announced) <= _WORTH_READING):
+    if response.request.method == "HEAD" or (announced.isdecimal() and int(announced) <= _WORTH_READING):
         try:
             response.raw.read(decode_content=False)
         except (load("urllib3").exceptions.HTTPError, OSError):
@@ -267,13 +279,13 @@ def discard(response: Response) -> None:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that the server asks to wait (RFC 9110, 10.2.3: a number or a date); none where it says nothing sensible."""
     value = headers.get("Retry-After", "").strip()
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except (TypeError, ValueError, IndexError):
+        return max(0.0, moment.timestamp() - time.time())
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return max(0.0, moment.timestamp() - time.time())
 
 
 def origin(url: str) -> str:
@@ -289,12 +301,16 @@ def safe_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _adapter(connections: int, context: ssl.SSLContext | None) -> Any:
+def _adapter(connections: int, context: ssl.SSLContext | None, verify: bool) -> Any:
     """An adapter of requests that keeps to the one SSL context given.
 
     The class is made here because its base exists only where requests is installed.
     """
     adapters = load("requests").adapters
+    if context is not None and load("urllib3").__version__.startswith("1."):
+        # urllib3 1.26 tells OpenSSL no name for a host that is an IP address, and compares names itself where OpenSSL does not
+        context.check_hostname = False
+    names = {} if verify else {"assert_hostname": False}
 
     class ContextAdapter(adapters.HTTPAdapter):  # type: ignore[misc,name-defined]
         def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
@@ -305,7 +321,7 @@ def _adapter(connections: int, context: ssl.SSLContext | None) -> Any:
 
         # requests would load its own authorities into every new connection, by this method before 2.32 and by the next since
         def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-            if context is not None and not context.check_hostname:
+            if names:
                 conn.assert_hostname = False
 
         def build_connection_pool_key_attributes(
@@ -313,6 +329,6 @@ def _adapter(connections: int, context: ssl.SSLContext | None) -> Any:
         ) -> tuple[dict[str, Any], dict[str, Any]]:
             parts = urlsplit(request.url)
             host = {"scheme": parts.scheme, "host": parts.hostname, "port": parts.port}
-            return host, {"assert_hostname": False} if context is not None and not context.check_hostname else {}
+            return host, names if parts.scheme == "https" else {}
 
     return ContextAdapter(pool_connections=max(4, connections), pool_maxsize=max(4, connections), max_retries=0)

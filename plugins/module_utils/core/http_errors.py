@@ -11,26 +11,30 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import TransportError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, TransportError
 
 
-def describe_failure(method: str, url: str, error: BaseException, *, verify: bool = True) -> TransportError:
+def describe_failure(method: str, url: str, error: BaseException) -> TransportError:
     """The typed error for a call that got no answer.
 
     :param url: as it may be shown.
     :param error: what the library raised; its causes are looked through.
-    :param verify: whether certificates were checked, which decides on the hint.
     """
     host = urlsplit(url).netloc
-    for cause in _causes(error):
-        found = _known(cause, host, url, verify)
+    causes = list(_causes(error))
+    connecting = any(type(cause).__name__ in ("ConnectTimeoutError", "ConnectTimeout", "NewConnectionError") for cause in causes)
+    if any(type(cause).__name__ == "ProxyError" for cause in causes):
+        # whatever it was (a refused connection, an unknown name), it befell the proxy, not the server
+        return _proxy(causes[0], host)
+    for cause in causes:
+        found = _known(cause, host, url, connecting=connecting)
         if found is not None:
             return found
     reason = str(error) or type(error).__name__
     return TransportError(f"{method}", url, f"the connection failed ({reason})", kind="other", transient=True)
 
 
-def _known(cause: BaseException, host: str, url: str, verify: bool) -> TransportError | None:
+def _known(cause: BaseException, host: str, url: str, *, connecting: bool) -> TransportError | None:
     name = type(cause).__name__
     action = "connect to"
     if isinstance(cause, socket.gaierror):
@@ -43,26 +47,20 @@ def _known(cause: BaseException, host: str, url: str, verify: bool) -> Transport
             kind="dns",
             transient=passing,
         )
-    if isinstance(cause, ssl.SSLCertVerificationError):
+    if isinstance(cause, UnicodeError) or name in ("LocationParseError", "LocationValueError", "InvalidURL"):
+        return TransportError(action, host, "it is no valid host name", "Check the spelling of the host.", kind="dns", transient=False)
+    # urllib3 1.26 compares names itself and has its own error for that
+    if isinstance(cause, ssl.SSLCertVerificationError) or name == "CertificateError":
         return TransportError(
             action,
             host,
-            f"its certificate is not trusted ({cause.verify_message or cause.reason})",
+            f"its certificate is not trusted ({getattr(cause, 'verify_message', '') or getattr(cause, 'reason', '') or cause})",
             "Name the certificate authority with ca_path, or, if you accept the risk, switch validate_certs off for this side.",
             kind="tls",
             transient=False,
         )
     if isinstance(cause, ssl.SSLError):
         return _tls(cause, action, host)
-    if name == "ProxyError":
-        return TransportError(
-            action,
-            host,
-            "the proxy named in the environment did not let the call through",
-            "Check HTTPS_PROXY and HTTP_PROXY, or list the host in NO_PROXY.",
-            kind="proxy",
-            transient=True,
-        )
     if isinstance(cause, ConnectionRefusedError):
         return TransportError(
             action,
@@ -72,9 +70,10 @@ def _known(cause: BaseException, host: str, url: str, verify: bool) -> Transport
             kind="refused",
             transient=True,
         )
-    if name in ("ReadTimeoutError", "ReadTimeout"):
-        return TransportError("read from", url, "the server fell silent past the time limit", kind="timeout", transient=True)
-    if isinstance(cause, (TimeoutError, socket.timeout)) or name in ("ConnectTimeoutError", "ConnectTimeout"):
+    if isinstance(cause, (TimeoutError, socket.timeout)) or name in ("ReadTimeoutError", "ReadTimeout"):
+        # the socket says the same in both cases; only what urllib3 made of it knows the difference
+        if not connecting:
+            return TransportError("read from", url, "the server fell silent past the time limit", kind="timeout", transient=True)
         return TransportError(
             action,
             host,
@@ -92,6 +91,18 @@ def _known(cause: BaseException, host: str, url: str, verify: bool) -> Transport
     if isinstance(cause, OSError) and cause.errno is not None and not isinstance(cause, ssl.SSLError):
         return TransportError(action, host, cause.strerror or str(cause), kind="other", transient=True)
     return None
+
+
+def _proxy(cause: BaseException, host: str) -> TransportError:
+    detail = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return TransportError(
+        "connect to",
+        host,
+        f"the proxy named in the environment did not let the call through ({detail})",
+        "Check HTTPS_PROXY and HTTP_PROXY, or list the host in NO_PROXY.",
+        kind="proxy",
+        transient=True,
+    )
 
 
 def _tls(cause: ssl.SSLError, action: str, host: str) -> TransportError:
@@ -128,5 +139,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(current))
         chain.append(current)
         nested = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
-        queue.extend(item for item in nested if isinstance(item, BaseException))
+        # an error of ours speaks of an earlier call: it is in the chain when this one was made while that one was dealt with
+        queue.extend(item for item in nested if isinstance(item, BaseException) and not isinstance(item, AirgapError))
     return reversed(chain)

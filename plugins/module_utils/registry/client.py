@@ -179,14 +179,7 @@ class RegistryClient:
 
         :returns: False when there was none.
         """
-        where = self._where(repository, identifier)
-        response = self._call("DELETE", f"{repository}/manifests/{identifier}", repository, actions="pull,push,delete")
-        content = read_limited(response, _ERROR_LIMIT, f"the answer for {where}")
-        if response.status_code == 404:
-            return False
-        if response.status_code not in (200, 202, 204):
-            self._refuse("delete", where, response, content, repository)
-        return True
+        return self._delete(repository, "manifests", identifier)
 
     # -- blobs -----------------------------------------------------------------------------------------------------------
 
@@ -228,14 +221,7 @@ class RegistryClient:
 
         :returns: False when it was not there.
         """
-        where = self._where(repository, digest)
-        response = self._call("DELETE", f"{repository}/blobs/{digest}", repository, actions="pull,push,delete")
-        content = read_limited(response, _ERROR_LIMIT, where)
-        if response.status_code == 404:
-            return False
-        if response.status_code not in (200, 202, 204):
-            self._refuse("delete the blob", where, response, content, repository)
-        return True
+        return self._delete(repository, "blobs", digest)
 
     def mount_blob(self, repository: str, digest: str, origin_repository: str) -> Upload | None:
         """Have a blob of another repository of the same registry appear in this one.
@@ -343,20 +329,21 @@ class RegistryClient:
                 self._connect()
         return self._base
 
-    def check_login(self, *, required: bool) -> None:
+    def check_login(self, path: str = "", *, required: bool) -> None:
         """Ask for access to the registry as a whole, to learn whether our credentials are accepted.
 
+        :param path: namespace or repository whose credentials are meant; those of the host where it is empty.
         :param required: whether it is a failure to have none where the registry asks for some; one that is only read may let
             everybody have its public images.
         :raises AccessError: when the credentials are refused, or missing.
         """
         self.connect()
-        if not required and self._store.find(self.registry) is None:
+        if not required and self._store.find(self.registry, path) is None:
             return
-        response = self._call("GET", "", "")
+        response = self._authorized("GET", f"{self._base}/v2/", frozenset(), path, {}, None, retry=True, follow=False)
         content = read_limited(response, _ERROR_LIMIT, self.registry)
         if response.status_code != 200:
-            self._refuse("log in to", self.registry, response, content, "")
+            self._refuse("log in to", self.registry, response, content, path)
 
     def _connect(self) -> None:
         base = f"https://{api_host(self.registry)}"
@@ -397,6 +384,14 @@ class RegistryClient:
 
     def _ping(self, base: str) -> Response:
         return self._session.send("GET", f"{base}/v2/", first_contact=True)
+
+    def _delete(self, repository: str, kind: str, identifier: str) -> bool:
+        where = self._where(repository, identifier)
+        response = self._call("DELETE", f"{repository}/{kind}/{identifier}", repository, actions="pull,push")
+        content = read_limited(response, _ERROR_LIMIT, f"the answer for {where}")
+        if response.status_code not in (200, 202, 204, 404):
+            self._refuse("delete", where, response, content, repository)
+        return response.status_code != 404
 
     def _call(
         self,
@@ -470,9 +465,10 @@ class RegistryClient:
             challenge = authorizer.learn(response.headers)
             authorizer.forget(scopes, repository)
             # a stream that was read cannot be sent again: its owner starts over, with a new token
-            if challenge is not None and not repository and challenge.scope:
-                # the right to list repositories has a name in some registries; Quay refuses that name, and does not ask for it
-                scopes = frozenset(challenge.scope.split())
+            if challenge is not None:
+                # rights that only some registries know by name (delete, registry:catalog:*) are asked for when one names them,
+                # since Quay refuses names that it does not know
+                scopes |= frozenset(challenge.scope.split())
             if challenge is None or callable(body) or (challenge.scheme == "basic" and authorization):
                 break
             if authorizer.header(scopes, repository) is None:
@@ -537,7 +533,7 @@ class RegistryClient:
 def _next_page(url: str, link: str) -> str | None:
     """The URL of the next page (RFC 5988, rel="next"), None on the last one. Its host is not believed, only its path."""
     for part in link.split(","):
-        target, _, parameters = part.strip().partition(">")
+        target, _separator, parameters = part.strip().partition(">")
         if target.startswith("<") and 'rel="next"' in parameters.replace("rel=next", 'rel="next"'):
             there = urlsplit(urljoin(url, target[1:]))
             here = urlsplit(url)

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Callable
 
@@ -147,8 +147,8 @@ class CopyEngine:
         resolver = Resolver(self._sources, self._options.signatures, list(batches), self._known)
         pool.run([partial(self._resolve, resolver, request, batch) for request, batch in batches.items()])
         moves = plan_moves(copies, self._known)
-        self._progress.phase("comparing", items=len(moves))
-        locate(pool, moves, copies, self._known, self._fail)
+        self._progress.phase("comparing", items=sum(len(move.placements) for move in moves))
+        locate(pool, moves, copies, self._known, fail=self._fail, step=partial(self._progress.advance, items=1))
         size = sum(move.size for move in moves if move.uploads)
         if self._options.dry_run:
             self._foretell(moves, copies, size)
@@ -180,76 +180,92 @@ class CopyEngine:
         for copy in copies:
             if copy.wanted:
                 copy.outcome.state = COPIED
+                copy.outcome.skipped = len(copy.blobs) - copy.outcome.moved - copy.outcome.mounted
                 copy.outcome.elapsed = time.monotonic() - self._started
         self._pulled += size
 
     def _move(self, pool: WorkerPool, move: BlobMove) -> None:
         """Bring one blob to every registry that lacks it, then have it linked wherever else it is needed there."""
         self._cancellation.check()
-        uploads = move.uploads
+        uploads = [target for target in move.uploads if move.waiting(target.client, [target.repository])]
         failed: dict[Target, AirgapError] = {}
+        unreadable: AirgapError | None = None
         if uploads:
             try:
                 failed = self._send(move, uploads)
             except CancelledError:
                 raise
             except AirgapError as error:
-                failed = dict.fromkeys(uploads, error)
+                unreadable = error
         for place in move.placements:
-            self._settle(pool, move, place, failed)
+            stored = [target.repository for target in uploads if target.client is place.client and target not in failed]
+            errors = {target.repository: error for target, error in failed.items() if target.client is place.client}
+            self._settle(pool, move, place, stored, errors, unreadable)
 
-    def _settle(self, pool: WorkerPool, move: BlobMove, place: Placement, failed: dict[Target, AirgapError]) -> None:
-        errors = {target.repository: error for target, error in failed.items() if target.client is place.client}
-        stored = [repository for repository in place.uploads if repository not in errors]
-        home = place.home or (stored[0] if stored else None)
-        if home is None:
-            # without a first copy in this registry there is nothing to link: the one reason holds for all
-            error = next(iter(errors.values()))
-            self._arrived(pool, move, place, [], dict.fromkeys([*place.uploads, *place.mounts], error))
+    def _settle(
+        self,
+        pool: WorkerPool,
+        move: BlobMove,
+        place: Placement,
+        stored: list[str],
+        errors: dict[str, AirgapError],
+        unreadable: AirgapError | None,
+    ) -> None:
+        """Go on in one registry after the uploads to it: mount, or find another repository to upload to.
+
+        :param stored: repositories that got the blob; ``errors``: those that did not.
+        :param unreadable: why no source gave the blob, if so.
+        """
+        home = place.home or next(iter(stored if unreadable is None else []), None)
+        if home is not None:
+            self._known.note(place.client.registry, move.digest, home)
+            if unreadable is None:
+                self._account(move, place, stored, [])
+            self._arrived(pool, move, place, [*stored, *([home] if home not in place.mounts else [])], errors)
+            for repository in place.mounts:
+                pool.add(partial(self._mount, pool, move, place, home, repository), urgent=True)
             return
-        self._known.note(place.client.registry, move.digest, home)
-        self._account(move, place, stored, [])
-        self._arrived(pool, move, place, [*stored, *([home] if home not in place.mounts else [])], errors)
-        for repository in place.mounts:
-            pool.add(partial(self._mount, pool, move, place, home, repository))
+        final = unreadable or next((error for error in errors.values() if error.transient), None)
+        if final is not None:
+            errors = dict.fromkeys([*place.uploads, *place.mounts], final)
+        self._arrived(pool, move, place, [], errors)
+        rest = [repository for repository in place.mounts if repository not in errors and move.waiting(place.client, [repository])]
+        if rest:
+            # one repository is closed to us; the others may not be
+            place.uploads, place.mounts = rest[:1], rest[1:]
+            pool.add(partial(self._move, pool, replace(move, placements=[place])), urgent=True)
 
     def _mount(self, pool: WorkerPool, move: BlobMove, place: Placement, home: str, repository: str) -> None:
         self._cancellation.check()
-        client = place.client
-        error: AirgapError | None = None
-        mounted = False
+        errors: dict[str, AirgapError] = {}
         try:
-            upload = client.mount_blob(repository, move.digest, home) if client.mounts is not False else None
-            mounted = upload is None and client.mounts is not False
-            if upload is not None:
-                client.mounts = client.mounts or False
-                client.cancel_upload(repository, upload)
-            else:
-                client.mounts = mounted
-        except CancelledError:
-            raise
-        except RegistryError:
-            # not being allowed to read the other repository is no reason to do without the blob
-            mounted = False
-        except AirgapError as raised:
-            error = raised
-        if mounted:
-            self._account(move, place, [], [repository])
-        elif error is None:
-            error = self._send_one(move, Target(client, repository))
-            if error is None:
-                self._account(move, place, [repository], [])
-        self._arrived(pool, move, place, [] if error else [repository], {repository: error} if error else {})
-
-    def _send_one(self, move: BlobMove, target: Target) -> AirgapError | None:
-        try:
-            if target.client.head_blob(target.repository, move.digest) is not None:
-                return None
-            return self._send(move, [target]).get(target)
+            if self._link(place.client, move.digest, home, repository):
+                self._account(move, place, [], [repository])
+            elif place.client.head_blob(repository, move.digest) is None:
+                target = Target(place.client, repository)
+                errors = {failed.repository: error for failed, error in self._send(move, [target]).items()}
+                self._account(move, place, [] if errors else [repository], [])
         except CancelledError:
             raise
         except AirgapError as error:
-            return error
+            errors = {repository: error}
+        self._arrived(pool, move, place, [repository], errors)
+
+    def _link(self, client: RegistryClient, digest: str, home: str, repository: str) -> bool:
+        """Whether the registry made a blob of one repository appear in another. One that never did is not asked again."""
+        if client.mounts is False:
+            return False
+        try:
+            upload = client.mount_blob(repository, digest, home)
+        except RegistryError as error:
+            # not being allowed to read the other repository is no reason to do without the blob
+            if error.transient:
+                raise
+            return False
+        client.mounts = upload is None or bool(client.mounts)
+        if upload is not None:
+            client.cancel_upload(repository, upload)
+        return upload is None
 
     def _send(self, move: BlobMove, targets: list[Target]) -> dict[Target, AirgapError]:
         last: AirgapError | None = None
@@ -297,18 +313,16 @@ class CopyEngine:
         errors: dict[str, AirgapError],
     ) -> None:
         """Tell the images that waited for a blob in some repositories of a registry."""
-        for copy in move.images:
-            if copy.target.client is not place.client or copy.error is not None:
+        for copy in move.waiting(place.client, [*repositories, *errors]):
+            error = errors.get(copy.target.repository)
+            if error is not None:
+                self._fail(copy, error, digest=move.digest)
                 continue
-            repository = copy.target.repository
-            if repository in errors:
-                self._fail(copy, errors[repository], digest=move.digest)
-            elif repository in repositories:
-                with self._lock:
-                    copy.missing.discard(move.digest)
-                    complete = not copy.missing
-                if complete:
-                    pool.add(partial(self._store, copy))
+            with self._lock:
+                copy.missing.discard(move.digest)
+                complete = not copy.missing
+            if complete:
+                pool.add(partial(self._store, copy), urgent=True)
 
     def _store(self, copy: ImageCopy) -> None:
         """Store the manifests of an image whose blobs are all there."""

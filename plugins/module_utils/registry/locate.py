@@ -13,6 +13,7 @@ from typing import Callable
 from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import WorkerPool
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, CancelledError
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import Manifest
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.plan import (
     UNCHANGED,
@@ -56,28 +57,36 @@ def locate(
     moves: list[BlobMove],
     copies: Iterable[ImageCopy],
     known: Known,
+    *,
     fail: Callable[[ImageCopy, AirgapError], None],
+    step: Callable[[], None],
 ) -> None:
     """Find out which blobs the destinations have, and so which repositories are uploaded to and which are mounted into.
 
     :param fail: told of a copy whose destination cannot be asked.
+    :param step: called after each blob.
     """
     distrusted = {(copy.target.client, copy.target.repository, digest) for copy in copies for digest in copy.distrusted}
 
     def ask(move: BlobMove, place: Placement) -> None:
-        first = place.mounts[0]
         place.home = known.home(place.client.registry, move.digest)
-        if place.home is not None or (place.client, first, move.digest) in distrusted:
-            return
-        try:
-            if place.client.head_blob(first, move.digest) is not None:
-                place.home = first
-        except CancelledError:
-            raise
-        except AirgapError as error:
-            for copy in move.images:
-                if copy.target.client is place.client:
+        while place.home is None and place.mounts:
+            first = place.mounts[0]
+            if (place.client, first, move.digest) in distrusted:
+                break
+            try:
+                if place.client.head_blob(first, move.digest) is not None:
+                    place.home = first
+                break
+            except CancelledError:
+                raise
+            except AirgapError as error:
+                # a repository that is closed to us says nothing about the others, a registry that does not answer does
+                lost = [first] if isinstance(error, RegistryError) and not error.transient else place.mounts
+                place.mounts = [repository for repository in place.mounts if repository not in lost]
+                for copy in move.waiting(place.client, lost):
                     fail(copy, error)
+        step()
 
     pool.run([partial(ask, move, place) for move in moves for place in move.placements])
     if _look_into_unchanged(pool, moves, copies, known):

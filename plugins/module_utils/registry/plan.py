@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -166,6 +167,12 @@ class BlobMove:
     sources: list[Target]
     images: list[ImageCopy]
     placements: list[Placement] = field(default_factory=list)
+
+    def waiting(self, client: RegistryClient, repositories: Collection[str]) -> list[ImageCopy]:
+        """The copies that wait for it in some repositories of a registry, and have not failed meanwhile."""
+        return [
+            copy for copy in self.images if copy.error is None and copy.target.client is client and copy.target.repository in repositories
+        ]
 
     @property
     def uploads(self) -> list[Target]:

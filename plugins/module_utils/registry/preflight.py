@@ -46,15 +46,17 @@ class Finding:
     """What was found out about one registry.
 
     :ivar side: ``source`` or ``destination``.
-    :ivar place: as the user named it.
+    :ivar registry: as the user named it.
     :ivar client: how it is really reached, which registries.conf may decide.
+    :ivar path: namespace or repository there, which credentials may be for; empty for the registry as a whole.
     :ivar url: its base URL, as far as it was reached.
     :ivar problem: what is wrong; None when all is well.
     """
 
     side: str
-    place: Location
+    registry: str
     client: RegistryClient
+    path: str
     url: str = ""
     problem: AirgapError | None = None
 
@@ -71,7 +73,7 @@ class PreflightResult:
 
     def message(self) -> str:
         """All problems as one paragraph."""
-        told = " | ".join(f"{finding.side} {finding.place.registry}: {finding.problem}" for finding in self.problems)
+        told = " | ".join(f"{finding.side} {finding.registry}: {finding.problem}" for finding in self.problems)
         return f"{len(self.problems)} of {len(self.findings)} registries are not ready: {told}"
 
     def as_results(self) -> dict[str, Any]:
@@ -81,7 +83,7 @@ class PreflightResult:
             "registries": [
                 {
                     "side": finding.side,
-                    "registry": finding.place.registry,
+                    "registry": finding.registry,
                     "url": finding.url,
                     "problem": str(finding.problem) if finding.problem is not None else "",
                 }
@@ -121,8 +123,8 @@ def check(task: PreflightTask) -> PreflightResult:
         cancellation=cancellation,
         named=_hosts(destinations),
     )
-    findings = [Finding("source", place, left.candidates(_anything(place))[0][0]) for place in read]
-    findings += [Finding("destination", place, right.client(place.registry)) for place in written]
+    findings = [_source(place, *left.candidates(_anything(place))[0]) for place in read]
+    findings += [Finding("destination", place.registry, right.client(place.registry), place.namespace) for place in written]
     unique: dict[tuple[str, str], Finding] = {}
     for finding in findings:
         unique.setdefault((finding.side, finding.client.registry), finding)
@@ -147,6 +149,10 @@ def _hosts(places: Sequence[Location]) -> tuple[str, ...]:
     return tuple(place.registry for place in places)
 
 
+def _source(place: Location, client: RegistryClient, reference: Reference) -> Finding:
+    return Finding("source", place.registry, client, reference.repository if place.namespace else "")
+
+
 def _anything(place: Location) -> Reference:
     return Reference(place.registry, place.namespace or "any")
 
@@ -154,7 +160,7 @@ def _anything(place: Location) -> Reference:
 def _look(finding: Finding) -> None:
     try:
         finding.url = finding.client.connect()
-        finding.client.check_login(finding.place.namespace, required=finding.side == "destination")
+        finding.client.check_login(finding.path, required=finding.side == "destination")
     except CancelledError:
         raise
     except AirgapError as error:

@@ -93,7 +93,7 @@ def parse_digest(text: str, subject: str) -> str:
     :param subject: what it was found in, for the message.
     :raises InputError: when the algorithm is not sha256 or sha512, or the length does not fit.
     """
-    algorithm, _, value = text.partition(":")
+    algorithm, _separator, value = text.partition(":")
     length = _DIGEST_LENGTHS.get(algorithm)
     if length is None:
         raise InputError(subject, f"the digest '{text}' does not begin with sha256: or sha512:")
@@ -111,7 +111,7 @@ def parse_reference(text: str, base: Location | None = None) -> Reference:
     """
     subject = f"the image '{text}'"
     rest = _strip_scheme(text, subject)
-    rest, _, digest = rest.partition("@")
+    rest, _separator, digest = rest.partition("@")
     checked = parse_digest(digest, subject) if digest else None
     if not digest and "@" in text:
         raise InputError(subject, "there is no digest after the @")
@@ -135,7 +135,7 @@ def parse_location(text: str, what: str) -> Location:
     """
     subject = f"the {what} '{text}'"
     rest = _strip_scheme(text, subject).rstrip("/")
-    registry, _, namespace = rest.partition("/")
+    registry, _separator, namespace = rest.partition("/")
     if registry == "index.docker.io":
         registry = DOCKER_HUB
     _checked_host(registry, subject)

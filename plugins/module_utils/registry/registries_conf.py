@@ -181,5 +181,5 @@ def _text(table: dict[str, Any], key: str, path: Path) -> str:
 
 
 def _source(endpoint: Endpoint, rest: str, reference: Reference) -> Source:
-    registry, _, repository = f"{endpoint.location}{rest}".partition("/")
+    registry, _separator, repository = f"{endpoint.location}{rest}".partition("/")
     return Source(Reference(registry, repository.strip("/"), reference.tag, reference.digest), endpoint.insecure)

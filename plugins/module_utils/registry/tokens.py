@@ -59,7 +59,7 @@ class Challenge:
         """The first challenge in a header that we can answer, bearer before basic; None where there is none."""
         found: dict[str, Challenge] = {}
         for part in re.split(r"(?i)(?=\b(?:basic|bearer)\s)", header):
-            scheme, _, rest = part.strip().partition(" ")
+            scheme, _separator, rest = part.strip().partition(" ")
             if scheme.lower() in ("basic", "bearer"):
                 values = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)}
                 challenge = cls(scheme.lower(), values.get("realm", ""), values.get("service", ""), values.get("scope", ""))

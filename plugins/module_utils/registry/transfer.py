@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import Cancellation
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import (
@@ -26,12 +26,17 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.thirdparty im
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient, Upload
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import DigestMismatchError
 
+if TYPE_CHECKING:
+    from requests import Response
+
 # Measured on loopback: below 128 KiB the interpreter shows, above 512 KiB only memory grows (docs/benchmarks.md)
 CHUNK = 256 << 10
 # A blob up to this size is read whole before it is sent: one write, which can be repeated without reading again
 SMALL = 1 << 20
 # Chunks that wait for the slowest of several destinations
 _AHEAD = 8
+# Destinations that one read serves; only a registry that refuses to mount can bring more than its few
+_LANES = 8
 # Where a proxy in front of a registry refuses large bodies (413): the first size tried, and the last
 _FIRST_CHUNKED = 64 << 20
 _LAST_CHUNKED = 1 << 20
@@ -103,8 +108,10 @@ class BlobReader:
             return
         while position < self._size:
             progressed = False
+            # to begin an answer the session has patience of its own; what is spent here is for answers that break off
+            response, begins = self._client.open_blob(self._repository, self._digest, position)
             try:
-                for piece in self._connection(position):
+                for piece in self._content(response, begins, position):
                     progressed = True
                     self._meter(len(piece))
                     end = position + len(piece)
@@ -127,18 +134,17 @@ class BlobReader:
     def _name(self) -> str:
         return f"{self._client.registry}/{self._repository}@{self._digest}"
 
-    def _connection(self, position: int) -> Iterator[bytes]:
-        """What one answer of the registry gives, from position on."""
-        response, begins = self._client.open_blob(self._repository, self._digest, position)
+    def _content(self, response: Response, begins: int, position: int) -> Iterator[bytes]:
+        """What one answer of the registry, which begins at byte ``begins``, gives from position on."""
         surplus = position - begins
         whole = False
         try:
-            # one byte more than there should be shows a body that is too long
+            # one byte more than there should be shows a body that is too long; it is read with the last piece, not after it
             expected = self._size - begins + 1
             while expected:
                 self._cancellation.check()
                 try:
-                    piece = response.raw.read(min(CHUNK, expected), decode_content=False)
+                    piece = response.raw.read(expected if expected <= CHUNK + 1 else CHUNK, decode_content=False)
                 except self._errors as error:
                     raise describe_failure("GET", safe_url(response.url), error) from error
                 if not piece:
@@ -209,13 +215,16 @@ def send_blob(
         return _send_small(reader, digest, targets, retry, cancellation)
     if len(targets) == 1:
         try:
-            _stream(lambda start: reader.pieces(start), targets[0], digest, size, retry, cancellation)
+            _stream(reader.pieces, targets[0], digest, size, retry, cancellation)
         except SourceError as error:
             raise error.error from error
         except AirgapError as error:
             return {targets[0]: error}
         return {}
-    return _fan_out(reader, digest, size, targets, retry, cancellation)
+    failed: dict[Target, AirgapError] = {}
+    for begin in range(0, len(targets), _LANES):
+        failed.update(_fan_out(reader, digest, size, targets[begin : begin + _LANES], retry, cancellation))
+    return failed
 
 
 class SourceError(Exception):
