@@ -25,6 +25,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(BUILD)/hypothesis
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' Makefile
 
+# PYTHON chooses another Python than the newest at hand: make test PYTHON=python3.11
 venv: ## Create .venv with the toolchain
 	@"$(TOOLS)/make-venv" "$${PYTHON:-best}" .venv -r tests/requirements.txt
 
@@ -66,7 +67,7 @@ molecule: build packages-test ## Run the molecule scenarios of the roles
 	cd "$(COPY)" && molecule test --all --no-command-borders
 
 # The pytest suites come last, so that the output ends with pytest's summary.
-test: lint mypy sanity unit-matrix molecule ## Run all of the above
+test: lint mypy sanity unit-matrix molecule ## Run everything: lint to molecule, then the unit and integration tests
 	cd "$(COPY)" && $(PYTEST) tests/unit tests/integration
 
 demo: build packages-test ## Fill a registry, mirror it, mirror it again

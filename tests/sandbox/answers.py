@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.quayside.airgap.tests.sandbox.http_server import HttpResponse
+from ansible_collections.quayside.airgap.tests.sandbox.http_messages import HttpResponse
 
 API_VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
@@ -60,14 +60,10 @@ class ApiError(Exception):
         return json_answer(self.status, {"errors": self.entries}, self.headers, close=self.close)
 
 
-def json_answer(
-    status: int, value: Any, headers: Mapping[str, str] | None = None, *, close: bool = False
-) -> HttpResponse:
+def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None, *, close: bool = False) -> HttpResponse:
     """A JSON answer with the header that every registry sends."""
     body = json.dumps(value, separators=(",", ":")).encode() + b"\n"
-    return HttpResponse(
-        status, {"Content-Type": "application/json", **API_VERSION, **(headers or {})}, body, close=close
-    )
+    return HttpResponse(status, {"Content-Type": "application/json", **API_VERSION, **(headers or {})}, body, close=close)
 
 
 def empty_answer(status: int, headers: Mapping[str, str] | None = None) -> HttpResponse:

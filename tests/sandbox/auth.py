@@ -22,7 +22,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ansible_collections.quayside.airgap.tests.sandbox.answers import API_VERSION, ApiError, json_answer
-from ansible_collections.quayside.airgap.tests.sandbox.http_server import HttpRequest, HttpResponse
+from ansible_collections.quayside.airgap.tests.sandbox.http_messages import HttpRequest, HttpResponse
 from ansible_collections.quayside.airgap.tests.sandbox.options import ALL_ACTIONS, RegistryOptions, User
 
 AUTHENTICATION_REQUIRED = "authentication required"
@@ -68,7 +68,7 @@ class Authority:
     def identify(self, request: HttpRequest) -> Caller:
         """The caller of a request; 401 for credentials or a token that are not valid."""
         header = request.headers.get("authorization", "")
-        scheme, _, value = header.partition(" ")
+        scheme, _space, value = header.partition(" ")
         if self._options.auth == "none" or not header:
             return Caller()
         if self._options.auth == "basic":
@@ -112,8 +112,9 @@ class Authority:
         """The caller of a catalog request, 401 when it has to show a token first."""
         caller = self.identify(request)
         if self._options.catalog_needs_token and self._options.auth != "none":
-            granted = caller.catalog or (self._options.auth == "basic" or self._options.quay) and caller.name is not None
-            if not granted:
+            # Quay knows no scope for the catalog and basic authentication no scopes at all: a login is enough.
+            by_name = self._options.auth == "basic" or self._options.quay
+            if not (caller.catalog or (by_name and caller.name is not None)):
                 raise self._challenge(request, "" if self._options.quay else CATALOG_SCOPE, AUTHENTICATION_REQUIRED)
         return caller
 
@@ -199,7 +200,7 @@ class Authority:
         return _encode(hmac.new(key, text.encode(), hashlib.sha256).digest()[:16])
 
     def _read_token(self, request: HttpRequest, token: str) -> Caller:
-        text, _, signature = token.rpartition(".")
+        text, _dot, signature = token.rpartition(".")
         if not hmac.compare_digest(signature, self._signature(text)):
             raise self._challenge(request, "", "Signature verification failed", error="invalid_token")
         payload = json.loads(_decode(text.partition(".")[2]))
@@ -255,11 +256,11 @@ class Authority:
 
 
 def _basic(header: str) -> tuple[str | None, str]:
-    scheme, _, value = header.partition(" ")
+    scheme, _space, value = header.partition(" ")
     if scheme.lower() != "basic":
         return None, ""
     try:
-        name, _, password = base64.b64decode(value).decode().partition(":")
+        name, _colon, password = base64.b64decode(value).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None, ""
     return name, password

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from ansible_collections.quayside.airgap.tests.sandbox.answers import API_VERSION, ApiError, empty_answer, html_page
-from ansible_collections.quayside.airgap.tests.sandbox.http_server import HttpRequest, HttpResponse
+from ansible_collections.quayside.airgap.tests.sandbox.http_messages import HttpRequest, HttpResponse
 from ansible_collections.quayside.airgap.tests.sandbox.options import RegistryOptions
 from ansible_collections.quayside.airgap.tests.sandbox.storage import DIGEST, Storage, Upload
 
@@ -29,6 +29,7 @@ class Session:
     repository: str
     upload: Upload
     lock: threading.Lock = field(default_factory=threading.Lock)
+    broken: bool = False  # its content was not what its digest said
 
     @property
     def state(self) -> str:
@@ -72,9 +73,7 @@ class Blobs:
                 start, length = chosen
                 status = 206
                 headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
-        return HttpResponse(
-            status, headers, stream=self._storage.content.stream(digest, start, length), length=length
-        )
+        return HttpResponse(status, headers, stream=self._storage.content.stream(digest, start, length), length=length)
 
     def delete(self, repository: str, digest: str) -> HttpResponse:
         """DELETE; Quay does not know it."""
@@ -126,9 +125,10 @@ class Blobs:
             raise ApiError("DIGEST_INVALID", "digest parsing failed" if digest else "digest missing")
         with session.lock:
             self._receive(request, session)
+            answer = self._complete(request, session, digest)
             with self._lock:
                 self._sessions.pop(number, None)
-            return self._complete(request, session, digest)
+            return answer
 
     def cancel(self, request: HttpRequest, repository: str, number: str) -> HttpResponse:
         """DELETE: forget what has arrived."""
@@ -146,9 +146,8 @@ class Blobs:
             raise ApiError("BLOB_UPLOAD_INVALID", {})
         if session is None or session.repository != repository:
             raise ApiError("BLOB_UPLOAD_UNKNOWN", {})
-        if not self._options.quay and state != session.state:
-            # docker-registry 2.8 gives the whole upload up when a client comes with an old Location.
-            self._forget(session)
+        if session.broken or (not self._options.quay and state != session.state):
+            # docker-registry 2.8 goes on from the newest Location only: after an interrupted PATCH there is none.
             raise ApiError("BLOB_UPLOAD_INVALID")
         return session
 
@@ -161,6 +160,7 @@ class Blobs:
 
     def _complete(self, request: HttpRequest, session: Session, digest: str) -> HttpResponse:
         if session.upload.digest(digest.partition(":")[0]) != digest:
+            session.broken = True
             session.upload.abort()
             raise ApiError("DIGEST_INVALID", {})
         session.upload.finish(digest)

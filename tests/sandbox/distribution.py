@@ -13,15 +13,13 @@ from urllib.parse import quote
 from ansible_collections.quayside.airgap.tests.sandbox.answers import (
     API_VERSION,
     ApiError,
-    empty_answer,
-    html_page,
     json_answer,
     method_not_allowed,
     page_not_found,
 )
 from ansible_collections.quayside.airgap.tests.sandbox.auth import Authority
 from ansible_collections.quayside.airgap.tests.sandbox.blobs import Blobs, BodyTooLarge
-from ansible_collections.quayside.airgap.tests.sandbox.http_server import HttpRequest, HttpResponse
+from ansible_collections.quayside.airgap.tests.sandbox.http_messages import HttpRequest, HttpResponse
 from ansible_collections.quayside.airgap.tests.sandbox.manifests import Manifests
 from ansible_collections.quayside.airgap.tests.sandbox.options import RegistryOptions
 from ansible_collections.quayside.airgap.tests.sandbox.storage import Storage
@@ -83,6 +81,8 @@ class DistributionApi:
         if match := BLOB.match(path):
             return self._blob(request, match["name"], match["digest"])
         if match := REFERRERS.match(path):
+            if request.record.write:
+                return method_not_allowed("GET")
             self._authority.require(request, match["name"], "pull")
             return self.manifests.referrers(request, match["name"], match["digest"])
         return page_not_found()
@@ -91,7 +91,7 @@ class DistributionApi:
 
     def _ping(self, request: HttpRequest) -> HttpResponse:
         if request.path == "/v2":
-            return empty_answer(301, {"Location": "/v2/"})
+            return HttpResponse(301, {"Location": "/v2/", "Content-Type": "text/html", **API_VERSION})
         try:
             self._authority.require_login(request)
         except ApiError as error:
@@ -102,7 +102,7 @@ class DistributionApi:
             return HttpResponse(error.status, headers, b"true")
         if self._options.quay:
             return HttpResponse(200, {"Content-Type": "text/html; charset=utf-8", **API_VERSION}, b"true")
-        return json_answer(200, {})
+        return HttpResponse(200, {"Content-Type": "application/json", **API_VERSION}, b"{}")
 
     def _manifest(self, request: HttpRequest, name: str, reference: str) -> HttpResponse:
         if request.method in ("GET", "HEAD"):

@@ -11,12 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ansible_collections.quayside.airgap.tests.sandbox.answers import html_page
-from ansible_collections.quayside.airgap.tests.sandbox.http_server import (
-    Dropped,
-    HttpRequest,
-    HttpResponse,
-    WirePlan,
-)
+from ansible_collections.quayside.airgap.tests.sandbox.http_messages import Dropped, HttpRequest, HttpResponse, WirePlan
 from ansible_collections.quayside.airgap.tests.sandbox.storage import Storage
 
 KINDS = (
@@ -45,7 +40,8 @@ class Fault:
     """One planned fault.
 
     method, path   which requests it meets: methods separated by | (`*`: all) and a regular expression that is
-                   searched in the path with its query (`/v2/a/blobs/uploads/?mount=...`)
+                   searched in the path with its query (`/v2/a/blobs/uploads/?mount=...`; redirected blobs are at
+                   `/storage/<digest>`)
     kind           what happens:
         reset            RST after `after_bytes` of the body (request or answer, see `side`); None: before any answer
         truncate         FIN after `after_bytes` of the answer's body (None: half of it); Content-Length says more
@@ -222,9 +218,7 @@ def _altered(fault: Fault, response: HttpResponse) -> HttpResponse:
 
 def _lose_blob(request: HttpRequest, response: HttpResponse, storage: Storage) -> None:
     repository = REPOSITORY_IN_PATH.match(request.path)
-    named = DIGEST_IN_PATH.search(request.path) or DIGEST_IN_PATH.search(
-        request.first("digest") or request.first("mount") or ""
-    )
+    named = DIGEST_IN_PATH.search(request.path) or DIGEST_IN_PATH.search(request.first("digest") or request.first("mount") or "")
     if repository and named and response.status < 300:
         storage.unlink_blob(repository[1], named[1], forget=True)
 

@@ -10,230 +10,46 @@ body, with a FIN or with a RST, and bodies that crawl or stop.
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 import socket
 import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from ansible_collections.quayside.airgap.tests.sandbox.http_messages import (
+    CHUNK,
+    MAX_HEAD,
+    SLOW_UNIT,
+    BadRequest,
+    Disconnected,
+    Dropped,
+    HttpRequest,
+    HttpResponse,
+    RequestBody,
+    WirePlan,
+)
 from ansible_collections.quayside.airgap.tests.sandbox.request_log import Request, RequestLog
 
 try:
     import fcntl
     import termios
-except ImportError:  # no such calls on this platform: a reset may then overtake the bytes before it
-    fcntl = None  # type: ignore[assignment]
 
-CHUNK = 256 << 10
-# The unit of the `slow` fault: it waits once per this many bytes.
-SLOW_UNIT = 64 << 10
-MAX_HEAD = 64 << 10
+    SEES_QUEUE = True
+except ImportError:  # no such call on this platform: a reset may then overtake the bytes before it
+    SEES_QUEUE = False
+
+__all__ = ["Dropped", "Handler", "HttpRequest", "HttpResponse", "HttpServer", "WirePlan"]
+
 # An unread request body up to this size is read and thrown away so that the connection can be kept (as Go does);
 # a longer one costs the connection.
 DRAIN_LIMIT = 256 << 10
 LINGER_SECONDS = 1.0
 TLS_HANDSHAKE = b"\x16"
 NO_BODY = frozenset({204, 304})
-
-
-class Dropped(Exception):
-    """The connection is to end now, without an answer; with `reset` by RST, else by FIN."""
-
-    def __init__(self, *, reset: bool = False) -> None:
-        super().__init__("reset" if reset else "closed")
-        self.reset = reset
-
-
-class Disconnected(Exception):
-    """The client went away in the middle of its request."""
-
-
-class BadRequest(Exception):
-    """What arrived is not HTTP; the message says why."""
-
-
-@dataclass(frozen=True)
-class WirePlan:
-    """How a body travels when a fault is injected.
-
-    cut_after  bytes of the body after which `ending` happens; None: nothing is cut
-    ending     `reset` (RST), `close` (FIN), `stall` (wait `stall` seconds, then close)
-    pause      seconds to wait per 64 KiB
-    before_head   `ending` happens before anything of an answer is sent
-    """
-
-    cut_after: int | None = None
-    ending: str = "close"
-    stall: float = 0.0
-    pause: float = 0.0
-    before_head: bool = False
-
-
-class RequestBody:
-    """The body of a request, read as it arrives. A plan makes it slow or ends the connection in the middle."""
-
-    def __init__(
-        self, reader: io.BufferedReader, length: int | None, before_read: Callable[[], None] | None, stopping: threading.Event
-    ) -> None:
-        # `before_read` is there when the client waits for "100 Continue" before it sends the body.
-        self.length = length  # None: chunked
-        self.consumed = 0
-        self.plan: WirePlan | None = None
-        self._reader = reader
-        self._left = length or 0
-        self._chunk_left = 0
-        self._finished = length == 0
-        self._before_read = before_read
-        self._stopping = stopping
-
-    @property
-    def finished(self) -> bool:
-        """True when nothing is left to read."""
-        return self._finished
-
-    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
-        """The body in pieces of at most `size` bytes; raises Disconnected, or Dropped when a fault says so."""
-        while True:
-            limit = size
-            if self.plan:
-                if self.plan.cut_after is not None:
-                    limit = min(limit, self.plan.cut_after - self.consumed)
-                    if limit <= 0 or self._finished:
-                        self._end(self.plan)
-                        return
-                if self.plan.pause:
-                    limit = min(limit, SLOW_UNIT)
-            if self._finished:
-                return
-            piece = self._read(limit)
-            if not piece:
-                continue
-            self.consumed += len(piece)
-            if self.plan and self.plan.pause:
-                self._stopping.wait(self.plan.pause * len(piece) / SLOW_UNIT)
-            yield piece
-
-    def read(self, limit: int) -> bytes:
-        """The whole body; ValueError when it is longer than `limit` bytes."""
-        pieces = []
-        for piece in self.chunks():
-            pieces.append(piece)
-            if self.consumed > limit:
-                raise ValueError(f"body is longer than {limit} bytes")
-        return b"".join(pieces)
-
-    def drain(self, limit: int) -> bool:
-        """Throw the rest away; False when there is more than `limit` bytes of it."""
-        self.plan = None
-        if self._before_read is not None and not self._finished:
-            # The client has not sent the body and will not after a final answer.
-            return False
-        if self.length is not None and self._left > limit:
-            return False
-        start = self.consumed
-        return all(self.consumed - start <= limit for _ in self.chunks())
-
-    def _end(self, plan: WirePlan) -> None:
-        if plan.ending == "stall":
-            self._stopping.wait(plan.stall)
-        raise Dropped(reset=plan.ending == "reset")
-
-    def _read(self, limit: int) -> bytes:
-        if self._before_read is not None:
-            self._before_read()
-            self._before_read = None
-        if self.length is not None:
-            piece = self._some(min(limit, self._left))
-            self._left -= len(piece)
-            self._finished = self._left == 0
-            return piece
-        if self._chunk_left == 0:
-            self._chunk_left = self._chunk_size()
-            if self._chunk_left == 0:
-                while self._line():
-                    pass
-                self._finished = True
-                return b""
-        piece = self._some(min(limit, self._chunk_left))
-        self._chunk_left -= len(piece)
-        if self._chunk_left == 0:
-            self._line()
-        return piece
-
-    def _some(self, limit: int) -> bytes:
-        piece = self._reader.read1(limit)
-        if not piece:
-            raise Disconnected
-        return piece
-
-    def _chunk_size(self) -> int:
-        line = self._line().split(b";", 1)[0].strip()
-        try:
-            return int(line, 16)
-        except ValueError:
-            raise BadRequest("chunk size is not a hexadecimal number") from None
-
-    def _line(self) -> bytes:
-        line = self._reader.readline(MAX_HEAD)
-        if not line.endswith(b"\n"):
-            raise Disconnected
-        return line.rstrip(b"\r\n")
-
-
-@dataclass
-class HttpRequest:
-    """A request to be handled. `headers` have lower-case names; `base_url` is how the client addressed this server."""
-
-    method: str
-    path: str
-    query: Mapping[str, list[str]]
-    raw_query: str
-    headers: Mapping[str, str]
-    body: RequestBody
-    base_url: str
-    record: Request
-
-    def first(self, name: str) -> str | None:
-        """First value of a query parameter, None when it was not sent."""
-        values = self.query.get(name)
-        return values[0] if values else None
-
-
-@dataclass
-class HttpResponse:
-    """An answer. `stream` (with `length`) instead of `body` for content that need not be in memory at once.
-
-    The same answer serves GET and HEAD: for HEAD only its length is sent.
-    """
-
-    status: int
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    stream: Iterator[bytes] | None = None
-    length: int = 0
-    plan: WirePlan | None = None
-    close: bool = False
-
-    @property
-    def size(self) -> int:
-        """Bytes of the body."""
-        return self.length if self.stream is not None else len(self.body)
-
-    def pieces(self) -> Iterator[memoryview]:
-        """The body in pieces."""
-        if self.stream is not None:
-            for piece in self.stream:
-                yield memoryview(piece)
-        else:
-            view = memoryview(self.body)
-            for start in range(0, len(view), CHUNK):
-                yield view[start : start + CHUNK]
 
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -314,9 +130,7 @@ class HttpServer:
                 return
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             number = next(self._numbers)
-            thread = threading.Thread(
-                target=self._serve, args=(accepted, number), name=f"{self._name}-{number}", daemon=True
-            )
+            thread = threading.Thread(target=self._serve, args=(accepted, number), name=f"{self._name}-{number}", daemon=True)
             with self._lock:
                 self._connections[accepted] = thread
             thread.start()
@@ -326,13 +140,14 @@ class HttpServer:
         try:
             if self._context:
                 # Here and not before accept() returned: a slow client must not keep others waiting.
+                connection = self._context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+                with self._lock:
+                    self._connections[connection] = self._connections.pop(accepted)
                 try:
-                    connection = self._context.wrap_socket(accepted, server_side=True)
+                    connection.do_handshake()
                 except OSError:
                     self.tls_failures += 1
                     return
-                with self._lock:
-                    self._connections[connection] = self._connections.pop(accepted)
             _Connection(connection, number, self).run(self._handler, self._log, self._name, self._software)
         except (OSError, Disconnected):
             pass  # the client went away; the log has what it asked
@@ -349,7 +164,7 @@ class _Connection:
         self._socket = connection
         self._number = number
         self._server = server
-        self._reader = io.BufferedReader(socket.SocketIO(connection, "r"), CHUNK)
+        self._reader = connection.makefile("rb")
 
     def run(self, handler: Handler, log: RequestLog, name: str, software: str) -> None:
         try:
@@ -372,6 +187,8 @@ class _Connection:
         except Dropped as dropped:
             if dropped.reset:
                 self._reset()
+            else:
+                self._linger()
         finally:
             self._reader.close()
 
@@ -443,6 +260,7 @@ class _Connection:
         drained = request.body.finished or request.body.drain(DRAIN_LIMIT)
         keep = drained and not response.close and request.headers.get("connection", "").lower() != "close"
         response.close = not keep
+        request.record.bytes_in = request.body.consumed
         self._send(response, request, software)
         if not drained:
             self._linger()
@@ -499,7 +317,7 @@ class _Connection:
 
     def _flush(self) -> None:
         """Wait until the kernel has delivered what was sent: a RST throws away what is still queued."""
-        if fcntl is None:
+        if not SEES_QUEUE:
             return
         deadline = time.monotonic() + LINGER_SECONDS
         while time.monotonic() < deadline:
@@ -509,7 +327,7 @@ class _Connection:
             time.sleep(0.001)
 
     def _linger(self) -> None:
-        """Let the client read the answer although its body was not read: closing at once would send a RST."""
+        """End with FIN although bytes of the client may be unread: closing at once would send a RST."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
             self._socket.settimeout(LINGER_SECONDS)

@@ -16,7 +16,7 @@ from ansible_collections.quayside.airgap.tests.sandbox.answers import (
     json_answer,
     page_not_found,
 )
-from ansible_collections.quayside.airgap.tests.sandbox.http_server import HttpRequest, HttpResponse
+from ansible_collections.quayside.airgap.tests.sandbox.http_messages import HttpRequest, HttpResponse
 from ansible_collections.quayside.airgap.tests.sandbox.options import RegistryOptions
 from ansible_collections.quayside.airgap.tests.sandbox.storage import DIGEST, Storage, StoredManifest, digest_of
 
@@ -76,9 +76,7 @@ class Manifests:
                         return child
             raise ApiError("MANIFEST_UNKNOWN", {})
         kind, kinds = ("index", "indexes") if found.media_type == OCI_INDEX else ("manifest", "manifests")
-        raise ApiError(
-            "MANIFEST_UNKNOWN", message=f"OCI {kind} found, but accept header does not support OCI {kinds}"
-        )
+        raise ApiError("MANIFEST_UNKNOWN", message=f"OCI {kind} found, but accept header does not support OCI {kinds}")
 
     # ------------------------------------------------------------------- put
 
@@ -175,9 +173,7 @@ class Manifests:
         return ApiError("MANIFEST_UNKNOWN", {"Tag": reference})
 
 
-def missing_references(
-    storage: Storage, repository: str, manifest: dict[str, Any], media_type: str, sparse: bool
-) -> list[str]:
+def missing_references(storage: Storage, repository: str, manifest: dict[str, Any], media_type: str, sparse: bool) -> list[str]:
     """Digests that a manifest refers to and its repository does not have. Foreign layers may be missing."""
     missing = []
     if media_type in INDEX_TYPES:

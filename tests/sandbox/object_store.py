@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ansible_collections.quayside.airgap.tests.sandbox.answers import API_VERSION
 from ansible_collections.quayside.airgap.tests.sandbox.blobs import Blobs
-from ansible_collections.quayside.airgap.tests.sandbox.http_server import HttpRequest, HttpResponse, HttpServer
+from ansible_collections.quayside.airgap.tests.sandbox.http_server import Handler, HttpRequest, HttpResponse, HttpServer
 from ansible_collections.quayside.airgap.tests.sandbox.options import RegistryOptions
 from ansible_collections.quayside.airgap.tests.sandbox.request_log import RequestLog
 from ansible_collections.quayside.airgap.tests.sandbox.storage import DIGEST, Storage
@@ -19,15 +20,21 @@ OBJECT = re.compile(r"^/storage/([a-z0-9]+:[0-9a-f]+)$")
 SIGNATURE = "X-Amz-Signature"
 
 
-class ObjectStore:
-    """Serves blobs at /storage/<digest> to whoever has the signature from a redirect."""
+Wrap = Callable[[Handler], Handler]
 
-    def __init__(self, blobs: Blobs, storage: Storage, log: RequestLog, options: RegistryOptions) -> None:
+
+class ObjectStore:
+    """Serves blobs at /storage/<digest> to whoever has the signature from a redirect.
+
+    `wrap` puts around the handler what all listeners of the registry have in common.
+    """
+
+    def __init__(self, blobs: Blobs, storage: Storage, log: RequestLog, options: RegistryOptions, wrap: Wrap) -> None:
         self._blobs = blobs
         self._storage = storage
         self._options = options
         context = options.tls.server_context() if options.tls else None
-        self._server = HttpServer(self._handle, log, context=context, name="storage", software="object store")
+        self._server = HttpServer(wrap(self._handle), log, context=context, name="storage", software="object store")
 
     @property
     def port(self) -> int:
@@ -48,10 +55,7 @@ class ObjectStore:
         if request.method != "GET" or match is None or response.status not in (200, 206, 416):
             return response
         digest = match[1]
-        location = (
-            f"{self._server.scheme}://{self._options.redirect_host}:{self.port}/storage/{digest}"
-            f"?{SIGNATURE}={_signature(digest)}"
-        )
+        location = f"{self._server.scheme}://{self._options.redirect_host}:{self.port}/storage/{digest}?{SIGNATURE}={_signature(digest)}"
         # docker-registry sends 307, Quay 302.
         return HttpResponse(302 if self._options.quay else 307, {"Location": location, **API_VERSION})
 

@@ -70,9 +70,7 @@ def run_instances(configuration: Mapping[str, Any], base: Path) -> Iterator[dict
         yield described
 
 
-def _start_registry(
-    stack: contextlib.ExitStack, values: dict[str, Any], base: Path, _others: Mapping[str, Any]
-) -> dict[str, Any]:
+def _start_registry(stack: contextlib.ExitStack, values: dict[str, Any], base: Path, _others: Mapping[str, Any]) -> dict[str, Any]:
     directory = values.pop("tls", None)
     faults = [Fault(**fault) for fault in values.pop("faults", [])]
     if values.get("storage"):
@@ -89,9 +87,7 @@ def _start_registry(
     return {**about, **_paths(certificates)}
 
 
-def _start_proxy(
-    stack: contextlib.ExitStack, values: dict[str, Any], _base: Path, others: Mapping[str, Any]
-) -> dict[str, Any]:
+def _start_proxy(stack: contextlib.ExitStack, values: dict[str, Any], _base: Path, others: Mapping[str, Any]) -> dict[str, Any]:
     upstream = values.pop("upstream", None)
     port = values.pop("upstream_port", None)
     delay = float(values.pop("delay", 0.0))
@@ -101,6 +97,8 @@ def _start_proxy(
     if upstream is not None:
         if upstream not in others:
             raise ValueError(f"upstream {upstream!r} is not an instance above this one")
+        if others[upstream]["url"].startswith("https"):
+            raise ValueError(f"upstream {upstream!r} speaks https, a proxy forwards http only")
         port = others[upstream]["port"]
     if port is None:
         raise ValueError("a proxy needs upstream or upstream_port")
@@ -127,9 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="sandbox", description="Servers to try the collection against, on loopback.")
     parser.add_argument("--config", type=Path, required=True, help="YAML file that names the instances")
     parser.add_argument("--ready-file", type=Path, help="file to write once all answer; without it: standard output")
-    parser.add_argument(
-        "--lifetime", type=float, default=DEFAULT_LIFETIME, help="seconds after which everything ends by itself"
-    )
+    parser.add_argument("--lifetime", type=float, default=DEFAULT_LIFETIME, help="seconds after which everything ends by itself")
     options = parser.parse_args(arguments)
     finished = threading.Event()
 

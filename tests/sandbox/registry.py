@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A sandbox registry: real HTTP on loopback, in this process, with faults and a record of what it was asked.
 
-    with SandboxRegistry(RegistryOptions(auth="token", users={"bot": User("secret", {"*": "pull,push"})})) as registry:
-        registry.faults.append(Fault("GET", "/blobs/", "reset", after_bytes=1000))
-        ...
-        assert registry.count(method="GET", path="/blobs/") == 2
-        assert registry.verify() == []
+with SandboxRegistry(RegistryOptions(auth="token", users={"bot": User("secret", {"*": "pull,push"})})) as registry:
+    registry.faults.append(Fault("GET", "/blobs/", "reset", after_bytes=1000))
+    ...
+    assert registry.count(method="GET", path="/blobs/") == 2
+    assert registry.verify() == []
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible_collections.quayside.airgap.tests.sandbox.answers import ApiError
 from ansible_collections.quayside.airgap.tests.sandbox.auth import Authority
 from ansible_collections.quayside.airgap.tests.sandbox.distribution import DistributionApi
 from ansible_collections.quayside.airgap.tests.sandbox.faults import Fault, FaultPlan
-from ansible_collections.quayside.airgap.tests.sandbox.http_server import HttpRequest, HttpResponse, HttpServer
+from ansible_collections.quayside.airgap.tests.sandbox.http_server import Handler, HttpRequest, HttpResponse, HttpServer
 from ansible_collections.quayside.airgap.tests.sandbox.manifests import missing_references
 from ansible_collections.quayside.airgap.tests.sandbox.object_store import ObjectStore
 from ansible_collections.quayside.airgap.tests.sandbox.options import RegistryOptions, User
@@ -49,12 +49,10 @@ class SandboxRegistry:
         self._authority = Authority(self.options, lambda: self.service, lambda name: name in self.repositories)
         self._api = DistributionApi(self.options, self.storage, self._authority)
         tls = self.options.tls
-        context = (
-            tls.server_context(require_client_certificate=self.options.client_certificates) if tls else None
-        )
+        context = tls.server_context(require_client_certificate=self.options.client_certificates) if tls else None
         software = "nginx" if self.options.quay else "sandbox"
-        self._server = HttpServer(self._handle, self._log, port=self.options.port, context=context, software=software)
-        self._objects = ObjectStore(self._api.blobs, self.storage, self._log, self.options)
+        self._server = HttpServer(self._with_faults(self._answer), self._log, port=self.options.port, context=context, software=software)
+        self._objects = ObjectStore(self._api.blobs, self.storage, self._log, self.options, self._with_faults)
 
     # ------------------------------------------------------------------ life
 
@@ -62,9 +60,7 @@ class SandboxRegistry:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -239,9 +235,7 @@ class SandboxRegistry:
         for repository in self.repositories:
             known = self.manifests(repository)
             for digest, manifest in known.items():
-                missing = missing_references(
-                    self.storage, repository, manifest.parsed, manifest.media_type, self.options.sparse_indexes
-                )
+                missing = missing_references(self.storage, repository, manifest.parsed, manifest.media_type, self.options.sparse_indexes)
                 problems += [f"{repository}@{digest} refers to {child}, which is not there" for child in missing]
             for tag, digest in self.tags(repository).items():
                 if digest not in known:
@@ -250,13 +244,18 @@ class SandboxRegistry:
 
     # --------------------------------------------------------------- private
 
-    def _handle(self, request: HttpRequest) -> HttpResponse:
-        if self.latency:
-            self._server.stopping.wait(self.latency)
-        fault = self.faults.take(request)
-        if fault is not None:
-            return fault_kinds.answer_with(fault, request, self._answer, self.storage)
-        return self._answer(request)
+    def _with_faults(self, answer: Handler) -> Handler:
+        """A handler that answers as `answer` does, after the latency and with the planned faults."""
+
+        def handle(request: HttpRequest) -> HttpResponse:
+            if self.latency:
+                self._server.stopping.wait(self.latency)
+            fault = self.faults.take(request)
+            if fault is not None:
+                return fault_kinds.answer_with(fault, request, answer, self.storage)
+            return answer(request)
+
+        return handle
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         if self.refuse_writes and request.record.write:

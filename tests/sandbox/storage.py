@@ -75,7 +75,8 @@ class MemoryContent:
         return None if data is None else len(data)
 
     def stream(self, digest: str, start: int, length: int) -> Iterator[bytes]:
-        yield self._data[digest][start : start + length] if start or length < len(self._data[digest]) else self._data[digest]
+        data = self._data[digest]
+        yield data if length == len(data) else data[start : start + length]
 
     def remove(self, digest: str) -> None:
         self._data.pop(digest, None)
@@ -122,7 +123,7 @@ class DirectoryContent:
 
     def path(self, digest: str) -> Path:
         """The file of a digest, whether it exists or not."""
-        algorithm, _, value = digest.partition(":")
+        algorithm, _colon, value = digest.partition(":")
         return self._base / algorithm / value
 
     def add(self, digest: str, data: bytes) -> None:
@@ -344,6 +345,4 @@ class Storage:
         for path in sorted(records.glob("*.json")):
             record = json.loads(path.read_text())
             name = unquote(path.stem)
-            self.repositories[name] = Repository(
-                name, set(record["blobs"]), dict(record["manifests"]), dict(record["tags"])
-            )
+            self.repositories[name] = Repository(name, set(record["blobs"]), dict(record["manifests"]), dict(record["tags"]))

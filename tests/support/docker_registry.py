@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,8 @@ import yaml
 from ansible_collections.quayside.airgap.tests.support.certs import Certificates
 
 BINARY = "docker-registry"
+# A header that tells the answers of one registry process from those of others.
+MARK = "X-Test-Registry"
 MISSING = f"{BINARY} is not installed (Debian package docker-registry)"
 
 # A user whose password hash is written down, so that tests with a login need neither bcrypt nor htpasswd.
@@ -59,7 +63,7 @@ def bcrypt_hash(password: str) -> str:
     if password in KNOWN_HASHES:
         return KNOWN_HASHES[password]
     try:
-        import bcrypt
+        bcrypt = importlib.import_module("bcrypt")
     except ImportError:
         pass
     else:
@@ -113,6 +117,7 @@ class DockerRegistry:
         self.descriptor_cache = descriptor_cache
         self._wanted_port = port
         self.port = 0
+        self._mark = uuid.uuid4().hex
         self._process: subprocess.Popen[bytes] | None = None
 
     # ------------------------------------------------------------------ life
@@ -121,9 +126,7 @@ class DockerRegistry:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
     def start(self, *, timeout: float = 20.0) -> None:
@@ -131,7 +134,7 @@ class DockerRegistry:
         binary = require_docker_registry()
         self.storage.mkdir(parents=True, exist_ok=True)
         # Between choosing a free port and the registry's bind another process can take it: then try the next one.
-        for attempt in range(5):
+        for _attempt in range(5):
             self.port = self._wanted_port or _free_port()
             if self._launch(binary, timeout):
                 return
@@ -202,9 +205,7 @@ class DockerRegistry:
         """Names of all repositories that hold anything, sorted."""
         base = self.root / "repositories"
         # Repository names nest, and only a repository has _layers or _manifests in it.
-        found = {
-            str(marker.parent.relative_to(base)) for kind in ("_layers", "_manifests") for marker in base.rglob(kind)
-        }
+        found = {str(marker.parent.relative_to(base)) for kind in ("_layers", "_manifests") for marker in base.rglob(kind)}
         return sorted(found)
 
     def tags(self, repository: str) -> dict[str, str]:
@@ -292,9 +293,11 @@ class DockerRegistry:
                 session.cert = (str(self.tls.client_cert), str(self.tls.client_key))
             while time.monotonic() < deadline and process.poll() is None:
                 try:
-                    # 401 is an answer too: a registry with users is up.
-                    if session.get(f"{self.url}/v2/", timeout=2).status_code in (200, 401):
-                        return process.poll() is None
+                    answer = session.get(f"{self.url}/v2/", timeout=2)
+                    # 401 is an answer too: a registry with users is up. The mark tells ours from another one that
+                    # was quicker to take the port.
+                    if answer.status_code in (200, 401) and answer.headers.get(MARK) == self._mark:
+                        return True
                 except requests.RequestException:
                     pass
                 time.sleep(0.02)
@@ -308,7 +311,12 @@ class DockerRegistry:
         }
         if self.descriptor_cache:
             storage["cache"] = {"blobdescriptor": "inmemory"}
-        http: dict[str, Any] = {"addr": self.host, "relativeurls": self.relative_urls, "secret": "sandbox"}
+        http: dict[str, Any] = {
+            "addr": self.host,
+            "relativeurls": self.relative_urls,
+            "secret": "sandbox",
+            "headers": {MARK: [self._mark]},
+        }
         if self.tls:
             http["tls"] = {"certificate": str(self.tls.server_cert), "key": str(self.tls.server_key)}
             if self.client_certificates:

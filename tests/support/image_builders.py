@@ -253,9 +253,7 @@ def image(
     return Image(canonical_json(manifest), manifest["mediaType"], (*layers, config_blob), platform=platform)
 
 
-def simple_image(
-    seed: str, *, fmt: str = "oci", layers: int = 2, size: int = 4096, platform: str = DEFAULT_PLATFORM, **more: Any
-) -> Image:
+def simple_image(seed: str, *, fmt: str = "oci", layers: int = 2, size: int = 4096, platform: str = DEFAULT_PLATFORM, **more: Any) -> Image:
     """An image of `layers` random layers with `size` bytes each, all following from `seed` and the platform."""
     contents = [layer(f"{seed}/{platform}/{n}", size, fmt=fmt) for n in range(layers)]
     return image(contents, fmt=fmt, platform=platform, **more)
@@ -383,7 +381,5 @@ def cosign_signature(target: Image, docker_reference: str = "sandbox.invalid/ima
         }
     )
     signature = base64.b64encode(hashlib.sha512(payload).digest()).decode()
-    signed = Blob(
-        payload, SIMPLE_SIGNING, annotations={"dev.cosignproject.cosign/signature": signature}, diff_id=sha256(payload)
-    )
+    signed = Blob(payload, SIMPLE_SIGNING, annotations={"dev.cosignproject.cosign/signature": signature}, diff_id=sha256(payload))
     return image([signed], platform="")

@@ -110,7 +110,10 @@ class Pusher:
         if scheme != "bearer":
             return None
         fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-        params = {"service": fields.get("service", ""), "scope": f"repository:{repository}:pull,push"}
+        # What the challenge names besides: the source of a mount.
+        asked = [scope for scope in fields.get("scope", "").split() if not scope.startswith(f"repository:{repository}:")]
+        scopes = [f"repository:{repository}:pull,push", *asked]
+        params: dict[str, str | list[str]] = {"service": fields.get("service", ""), "scope": scopes}
         answer = self._session.get(fields["realm"], params=params, auth=self._auth)
         _expect(answer, 200)
         body = answer.json()

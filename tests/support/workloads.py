@@ -83,10 +83,7 @@ def build_image(shape: Shape, number: int, shared: tuple[Blob, ...], seed: str) 
     """Image `number` (from 0) of a set."""
 
     def single(platform: str) -> Image:
-        own = [
-            layer(f"{seed}/{number}/{platform}/{position}", shape.layer_size)
-            for position in range(shape.layers - shape.shared)
-        ]
+        own = [layer(f"{seed}/{number}/{platform}/{position}", shape.layer_size) for position in range(shape.layers - shape.shared)]
         return image([*shared, *own], platform=platform)
 
     if shape.multi_arch_every and number % shape.multi_arch_every == 0:
