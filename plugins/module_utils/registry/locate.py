@@ -26,6 +26,8 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.transfer 
 
 # To look into images that are already there costs a request each. That is worth it while it may save moving this many bytes.
 _BYTES_PER_LOOK_UP = 256 << 10
+# Repositories with an older image of the same name that are asked for a blob before it is sent to one of them
+_LIKELY = 3
 
 
 def plan_moves(copies: Iterable[ImageCopy], known: Known) -> list[BlobMove]:
@@ -48,7 +50,10 @@ def plan_moves(copies: Iterable[ImageCopy], known: Known) -> list[BlobMove]:
                 place = places[digest, copy.target.client] = Placement(copy.target.client)
                 move.placements.append(place)
             if copy.target.repository not in place.mounts:
-                place.mounts.append(copy.target.repository)
+                # an older image of the same name is likely to have some of the blobs already
+                position = len(place.likely) if copy.existing else len(place.mounts)
+                place.mounts.insert(position, copy.target.repository)
+                place.likely += [copy.target.repository] if copy.existing else []
     return list(moves.values())
 
 
@@ -70,20 +75,21 @@ def locate(
 
     def ask(move: BlobMove, place: Placement) -> None:
         place.home = known.home(place.client.registry, move.digest)
-        while place.home is None and place.mounts:
-            first = place.mounts[0]
+        candidates = place.likely[:_LIKELY] or place.mounts[:1]
+        while place.home is None and candidates:
+            first = candidates.pop(0)
             if (place.client, first, move.digest) in distrusted:
-                break
+                continue
             try:
                 if place.client.head_blob(first, move.digest) is not None:
                     place.home = first
-                break
             except CancelledError:
                 raise
             except AirgapError as error:
                 # a repository that is closed to us says nothing about the others, a registry that does not answer does
                 lost = [first] if isinstance(error, RegistryError) and not error.transient else place.mounts
                 place.mounts = [repository for repository in place.mounts if repository not in lost]
+                candidates = [repository for repository in candidates or place.mounts[:1] if repository not in lost]
                 for copy in move.waiting(place.client, lost):
                     fail(copy, error)
         step()

@@ -146,12 +146,14 @@ class Placement:
     :ivar home: a repository that has it; None while the registry does not have it anywhere that is known.
     :ivar uploads: repositories to send it to.
     :ivar mounts: repositories to link it into from its home, or from the first upload.
+    :ivar likely: those of them that have an older image of the same name.
     """
 
     client: RegistryClient
     home: str | None = None
     uploads: list[str] = field(default_factory=list)
     mounts: list[str] = field(default_factory=list)
+    likely: list[str] = field(default_factory=list)
 
 
 @dataclass

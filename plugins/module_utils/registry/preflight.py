@@ -19,6 +19,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference
     Reference,
     parse_location,
 )
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.registries import Registries
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.registries_conf import load_registries_conf
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.selection import Entry, Selection, understand
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.sides import SideOptions, WireOptions, make_side
@@ -123,14 +124,14 @@ def check(task: PreflightTask) -> PreflightResult:
         cancellation=cancellation,
         named=_hosts(destinations),
     )
-    findings = [_source(place, *left.candidates(_anything(place))[0]) for place in read]
+    findings = [_source(place, left) for place in read]
     findings += [Finding("destination", place.registry, right.client(place.registry), place.namespace) for place in written]
     unique: dict[tuple[str, str], Finding] = {}
     for finding in findings:
         unique.setdefault((finding.side, finding.client.registry), finding)
     try:
         with WorkerPool(task.wire.parallel, cancellation) as pool:
-            pool.run([partial(_look, finding) for finding in unique.values()])
+            pool.run([partial(_look, finding) for finding in unique.values() if finding.problem is None])
     finally:
         left.close()
         right.close()
@@ -149,7 +150,12 @@ def _hosts(places: Sequence[Location]) -> tuple[str, ...]:
     return tuple(place.registry for place in places)
 
 
-def _source(place: Location, client: RegistryClient, reference: Reference) -> Finding:
+def _source(place: Location, registries: Registries) -> Finding:
+    try:
+        client, reference = registries.candidates(_anything(place))[0]
+    except AirgapError as error:
+        # registries.conf blocks it
+        return Finding("source", place.registry, registries.client(place.registry), place.namespace, problem=error)
     return Finding("source", place.registry, client, reference.repository if place.namespace else "")
 
 
