@@ -35,10 +35,10 @@ def write_atomically(path: PathLike, content: bytes, *, mode: int = 0o644, durab
                 stream.flush()
                 os.fsync(stream.fileno())
         os.replace(temporary, target)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
-        raise FileError("write", str(target), error.strerror or str(error)) from error
+        raise FileError("write", str(target), _words(error)) from error
 
 
 def read_bytes(path: PathLike, *, limit: int) -> bytes:
@@ -50,8 +50,8 @@ def read_bytes(path: PathLike, *, limit: int) -> bytes:
     try:
         with open(path, "rb") as stream:
             content = stream.read(limit + 1)
-    except OSError as error:
-        raise FileError("read", str(path), error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:
+        raise FileError("read", str(path), _words(error)) from error
     if len(content) > limit:
         raise FileError("read", str(path), f"it is larger than {limit} bytes")
     return content
@@ -67,5 +67,10 @@ def read_json(path: PathLike, *, limit: int = 16 << 20) -> Any:
         return json.loads(content)
     except json.JSONDecodeError as error:
         raise FileError("read", str(path), f"it is no JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileError("read", str(path), f"it is no JSON: {error}") from error
+
+
+def _words(error: Exception) -> str:
+    # ValueError: a path with a NUL byte in it
+    return getattr(error, "strerror", None) or str(error)

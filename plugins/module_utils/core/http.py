@@ -141,6 +141,23 @@ class HttpSession:
             self.cancellation.sleep(max(min(pause or 0.0, _MAX_RETRY_AFTER), self.settings.retry.pause(attempt)))
             attempt += 1
 
+    def read(self, call: Callable[[], Response], limit: int, what: str) -> tuple[Response, bytes]:
+        """Make a call and read its answer whole; where the answer breaks off in the middle, make it again.
+
+        :param call: makes one call with :meth:`send`, which is patient by itself until an answer begins.
+        :param limit: bytes that the answer may have, see :func:`read_limited`; ``what``: what is read, for messages.
+        """
+        attempt = 0
+        while True:
+            response = call()
+            try:
+                return response, read_limited(response, limit, what)
+            except TransportError as error:
+                if not error.transient or attempt >= self.settings.retry.retries:
+                    raise
+            self.cancellation.sleep(self.settings.retry.pause(attempt))
+            attempt += 1
+
     def _follow(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Response:
         for _hop in range(_MAX_REDIRECTS + 1):
             response = self._once(method, url, headers, body)
@@ -331,4 +348,5 @@ def _adapter(connections: int, context: ssl.SSLContext | None, verify: bool) -> 
             host = {"scheme": parts.scheme, "host": parts.hostname, "port": parts.port}
             return host, names if parts.scheme == "https" else {}
 
-    return ContextAdapter(pool_connections=max(4, connections), pool_maxsize=max(4, connections), max_retries=0)
+    # a worker may read from a registry and write to the same at once
+    return ContextAdapter(pool_connections=max(4, connections), pool_maxsize=2 * max(4, connections), max_retries=0)

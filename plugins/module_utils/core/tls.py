@@ -38,7 +38,8 @@ def ssl_context(settings: TlsSettings) -> ssl.SSLContext:
 
     :raises FileError: when a file named in the settings or the environment cannot be used.
     """
-    context = ssl.create_default_context()
+    # who trusts everybody need not load the authorities
+    context = ssl.create_default_context() if settings.verify else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if settings.verify:
         for path in (settings.ca_path, os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")):
             if path:

@@ -14,16 +14,17 @@ import binascii
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Optional
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import FileError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.files import read_json
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference import DOCKER_HUB
 
-_HELPER_SECONDS = 30
+_HELPER_SECONDS = 30.0
 # What docker login writes for Docker Hub
 _DOCKER_HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "registry-1.docker.io")
 
@@ -47,12 +48,17 @@ class Credentials:
         return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
 
 
+# helper, registry and the file that names the helper -> what it says
+_Ask = Callable[[str, str, str], Optional[Credentials]]
+
+
 class CredentialStore:
     """Looks credentials up, in this order: explicit ones, an explicit file, REGISTRY_AUTH_FILE, the places of podman and docker.
 
     :param explicit: credentials for every registry of this side.
     :param authfile: the only file to look into; a missing one is an error, since the user named it.
     :param environment: where variables and the home folder are taken from.
+    :param helper_seconds: how long a credential helper may take.
     """
 
     def __init__(
@@ -60,8 +66,13 @@ class CredentialStore:
         explicit: Credentials | None = None,
         authfile: str | None = None,
         environment: Mapping[str, str] | None = None,
+        helper_seconds: float = _HELPER_SECONDS,
     ) -> None:
         self._explicit = explicit
+        self._helper_seconds = helper_seconds
+        self._lock = threading.Lock()
+        self._found: dict[tuple[str, str], Credentials | None] = {}
+        self._answers: dict[tuple[str, str], Credentials | FileError | None] = {}
         self._environment = os.environ if environment is None else environment
         self._named = authfile or self._environment.get("REGISTRY_AUTH_FILE") or None
         self._documents: list[Any] | None = None
@@ -73,16 +84,39 @@ class CredentialStore:
         """
         if self._explicit is not None:
             return self._explicit
+        key = (registry, repository)
+        if key not in self._found:
+            # asked for with every call, and by all workers at once: files are read, and helpers started, the first time only
+            with self._lock:
+                if key not in self._found:
+                    self._found[key] = self._look_up(registry, repository)
+        return self._found[key]
+
+    def _look_up(self, registry: str, repository: str) -> Credentials | None:
         for path, document in self._load():
-            found = _from_document(document, registry, repository, str(path))
+            found = _from_document(document, registry, repository, str(path), self._ask)
             if found is not None:
                 return found
         return None
 
     def _load(self) -> list[Any]:
         if self._documents is None:
-            self._documents = [(path, _read(path)) for path in self._paths() if self._named or path.is_file()]
+            self._documents = [(path, _read(path)) for path in self._paths() if self._named or _is_there(path)]
         return self._documents
+
+    def _ask(self, helper: str, server: str, path: str) -> Credentials | None:
+        answer: Credentials | FileError | None
+        if (helper, server) not in self._answers:
+            try:
+                answer = _ask_helper(helper, server, path, self._helper_seconds)
+            except FileError as error:
+                # one that fails, or hangs, would do so for every repository
+                answer = error
+            self._answers[helper, server] = answer
+        answer = self._answers[helper, server]
+        if isinstance(answer, FileError):
+            raise answer
+        return answer
 
     def _paths(self) -> Iterator[Path]:
         env = self._environment
@@ -96,21 +130,31 @@ class CredentialStore:
         yield Path(env.get("DOCKER_CONFIG") or home / ".docker") / "config.json"
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # the folder of another user, left in the environment by a change of users
+        return False
+
+
 def _read(path: Path) -> dict[str, Any]:
     document = read_json(path)
-    if not isinstance(document, dict) or not isinstance(document.get("auths", {}), dict):
+    if not isinstance(document, dict) or not isinstance(document.get("auths"), (dict, type(None))):
         raise FileError("read", str(path), "it is no registry authentication file: an object with 'auths' is expected")
     return document
 
 
-def _from_document(document: dict[str, Any], registry: str, repository: str, path: str) -> Credentials | None:
+def _from_document(document: dict[str, Any], registry: str, repository: str, path: str, ask: _Ask) -> Credentials | None:
     helpers = document.get("credHelpers")
     helper = helpers.get(registry) if isinstance(helpers, dict) else None
     if helper:
-        found = _ask_helper(str(helper), registry, path)
+        found = ask(str(helper), registry, path)
         if found is not None:
             return found
-    auths = {_normalised(key): value for key, value in document.get("auths", {}).items()}
+    given = document.get("auths") or {}
+    # a key as it is meant to be written counts before one that only stands for it
+    auths = {**{_normalised(key): value for key, value in given.items()}, **given}
     for key in _keys(registry, repository):
         if key in auths:
             found = _entry(auths[key], key, path)
@@ -118,7 +162,7 @@ def _from_document(document: dict[str, Any], registry: str, repository: str, pat
                 return found
     store = document.get("credsStore")
     if store:
-        return _ask_helper(str(store), _DOCKER_HUB_KEYS[0] if registry == DOCKER_HUB else registry, path)
+        return ask(str(store), _DOCKER_HUB_KEYS[0] if registry == DOCKER_HUB else registry, path)
     return None
 
 
@@ -130,13 +174,11 @@ def _keys(registry: str, repository: str) -> Iterator[str]:
 
 
 def _normalised(key: str) -> str:
-    if key in _DOCKER_HUB_KEYS:
-        return DOCKER_HUB
     # docker login of old wrote URLs; the path of such a key is an API version, not a namespace
     for scheme in ("https://", "http://"):
         if key.startswith(scheme):
-            return key[len(scheme) :].partition("/")[0]
-    return key.rstrip("/")
+            key = key[len(scheme) :].partition("/")[0]
+    return DOCKER_HUB if key in _DOCKER_HUB_KEYS else key.rstrip("/")
 
 
 def _entry(entry: Any, key: str, path: str) -> Credentials | None:
@@ -158,17 +200,20 @@ def _entry(entry: Any, key: str, path: str) -> Credentials | None:
     return Credentials("", "", token) if token else None
 
 
-def _ask_helper(helper: str, server: str, path: str) -> Credentials | None:
+def _ask_helper(helper: str, server: str, path: str, seconds: float) -> Credentials | None:
     program = f"docker-credential-{helper}"
     action = f"ask the credential helper {program} (named in {path}) about"
     try:
         # the core knows no AnsibleModule, whose run_command the rule asks for
         answer = subprocess.run(  # pylint: disable=ansible-bad-function
-            [program, "get"], input=server, capture_output=True, text=True, timeout=_HELPER_SECONDS, check=False
+            [program, "get"], input=server, capture_output=True, text=True, timeout=seconds, check=False
         )
     except FileNotFoundError as error:
         raise FileError(action, server, "it is not installed or not on the PATH") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired as error:
+        raise FileError(action, server, f"it gave no answer within {seconds:g} seconds") from error
+    except (OSError, ValueError) as error:
+        # ValueError: bytes that are no text, on either way
         raise FileError(action, server, f"it gave no answer ({type(error).__name__})") from error
     if answer.returncode:
         words = (answer.stdout + answer.stderr).strip()

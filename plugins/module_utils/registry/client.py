@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import ProtocolError, TransportError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError, ProtocolError, TransportError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import (
     Body,
     HttpSession,
@@ -34,7 +36,12 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest 
     Descriptor,
     Manifest,
 )
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference import api_host
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference import (
+    api_host,
+    is_repository,
+    is_tag,
+    parse_digest,
+)
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.tokens import (
     Authorizer,
     Scopes,
@@ -129,11 +136,11 @@ class RegistryClient:
             # an answer to HEAD has no words in it: ask again so that the user reads the registry's own
             return self.get_manifest(repository, identifier).digest
         digest = response.headers.get("Docker-Content-Digest", "")
-        if ":" in identifier and digest not in ("", identifier):
-            raise ProtocolError("look up the manifest of", where, f"the registry says that its digest is {digest}")
         if not digest:
             return self.get_manifest(repository, identifier).digest
-        return digest
+        if ":" in identifier and digest != identifier:
+            raise ProtocolError("look up the manifest of", where, f"the registry says that its digest is {digest}")
+        return _checked_digest(digest, "look up the manifest of", where)
 
     def get_manifest(self, repository: str, identifier: str) -> Manifest:
         """A manifest or index, checked against its digest.
@@ -142,13 +149,13 @@ class RegistryClient:
         :raises ProtocolError: when the answer is no manifest, or another one than it says.
         """
         where = self._where(repository, identifier)
-        response = self._call("GET", f"{repository}/manifests/{identifier}", repository, headers={"Accept": ACCEPT}, follow=True)
-        content = read_limited(response, _MANIFEST_LIMIT, f"the manifest of {where}")
+        call = partial(self._call, "GET", f"{repository}/manifests/{identifier}", repository, headers={"Accept": ACCEPT}, follow=True)
+        response, content = self._session.read(call, _MANIFEST_LIMIT, f"the manifest of {where}")
         if response.status_code != 200:
             self._refuse("read the manifest of", where, response, content, repository)
         digest = identifier if ":" in identifier else response.headers.get("Docker-Content-Digest")
-        if digest is not None and digest.partition(":")[0] not in ("sha256", "sha512"):
-            raise ProtocolError("use the manifest of", where, f"the registry names it by the digest '{digest}'")
+        if digest is not None:
+            _checked_digest(digest, "use the manifest of", where)
         return Manifest.parse(content, response.headers.get("Content-Type", ""), where, digest)
 
     def put_manifest(self, repository: str, identifier: str, manifest: Manifest) -> str | None:
@@ -158,7 +165,8 @@ class RegistryClient:
         :raises RegistryError: ``digests`` of it are those the registry misses, when that is the reason.
         """
         where = self._where(repository, identifier)
-        response = self._call(
+        call = partial(
+            self._call,
             "PUT",
             f"{repository}/manifests/{identifier}",
             repository,
@@ -166,8 +174,8 @@ class RegistryClient:
             headers={"Content-Type": manifest.media_type},
             body=manifest.content,
         )
-        content = read_limited(response, _ERROR_LIMIT, f"the answer for {where}")
-        if response.status_code not in (200, 201, 202):
+        response, content = self._session.read(call, _ERROR_LIMIT, f"the answer for {where}")
+        if not _says_stored(response, 201, 202):
             self._refuse("write the manifest of", where, response, content, repository)
         stored = response.headers.get("Docker-Content-Digest", manifest.digest)
         if stored != manifest.digest and stored.partition(":")[0] == manifest.digest.partition(":")[0]:
@@ -194,7 +202,7 @@ class RegistryClient:
         if response.status_code != 200:
             self._refuse("look up the blob", self._where(repository, digest), response, b"", repository)
         length = response.headers.get("Content-Length", "")
-        return int(length) if length.isdigit() else -1
+        return int(length) if length.isdecimal() else -1
 
     def open_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[Response, int]:
         """Begin to read a blob.
@@ -266,15 +274,15 @@ class RegistryClient:
         url = f"{upload.url}{separator}{urlencode({'digest': digest})}"
         response = self._upload_call("PUT", url, repository, {"Content-Type": _OCTETS}, body, retry=retry)
         content = read_limited(response, _ERROR_LIMIT, f"the answer for {digest}")
-        if response.status_code not in (200, 201, 204):
+        if not _says_stored(response, 201, 204):
             self._refuse("upload the blob", self._where(repository, digest), response, content, repository)
 
     def uploaded(self, repository: str, upload: Upload) -> tuple[int, Upload] | None:
         """How many bytes of an interrupted upload the registry has, with the session to go on; None when it has lost it."""
         response = self._upload_call("GET", upload.url, repository, {}, None, retry=True)
         read_limited(response, _ERROR_LIMIT, "the state of an upload")
-        last = response.headers.get("Range", "").partition("-")[2]
-        if response.status_code != 204 or not last.isdigit():
+        first, _separator, last = response.headers.get("Range", "").rpartition("=")[2].partition("-")
+        if response.status_code != 204 or first != "0" or not last.isdecimal():
             return None
         # "0-0" means nothing or one byte, the registries differ: one byte more sent is refused, none at all never
         return (int(last) + 1 if int(last) else 0), self._session_of(response, upload.url)
@@ -290,28 +298,40 @@ class RegistryClient:
 
         :raises NotFoundError: when there is no such repository.
         """
-        yield from self._pages(f"{repository}/tags/list", "tags", repository, f"list the tags of {self.registry}/{repository}")
+        action = f"list the tags of {self.registry}/{repository}"
+        for page in self._pages(f"{repository}/tags/list", "tags", repository, action):
+            yield [tag for tag in page if is_tag(tag)]
 
     def catalog(self) -> Iterator[list[str]]:
         """Pages of the repositories that the registry shows to us."""
-        yield from self._pages("_catalog", "repositories", "", f"list the repositories of {self.registry}")
+        for page in self._pages("_catalog", "repositories", "", f"list the repositories of {self.registry}"):
+            yield [name for name in page if is_repository(name)]
 
     def referrers(self, repository: str, digest: str) -> list[Descriptor] | None:
         """The manifests that speak of a manifest; None where the registry does not have the referrers API."""
         if self.referrers_api is False:
             return None
         where = self._where(repository, digest)
-        response = self._call("GET", f"{repository}/referrers/{digest}", repository, headers={"Accept": OCI_INDEX}, follow=True)
-        content = read_limited(response, _MANIFEST_LIMIT, where)
-        kind = response.headers.get("Content-Type", "").partition(";")[0]
-        if response.status_code != 200 or kind != OCI_INDEX:
-            # a registry that has the API must answer 200 with an index, even for an unknown digest ("Listing Referrers")
-            if response.status_code in (404, 405, 200, 400):
-                self.referrers_api = False
-                return None
-            self._refuse("list the referrers of", where, response, content, repository)
-        self.referrers_api = True
-        return list(Manifest.parse(content, OCI_INDEX, where).children)
+        found: list[Descriptor] = []
+        path: str | None = f"{repository}/referrers/{digest}"
+        seen = set()
+        while path is not None and path not in seen:
+            seen.add(path)
+            call = partial(self._call, "GET", path, repository, headers={"Accept": OCI_INDEX}, follow=True)
+            response, content = self._session.read(call, _MANIFEST_LIMIT, where)
+            kind = response.headers.get("Content-Type", "").partition(";")[0]
+            if response.status_code != 200 or kind != OCI_INDEX:
+                # a registry that has the API must answer 200 with an index, even for an unknown digest ("Listing Referrers")
+                if response.status_code in (404, 405, 200, 400) and not found:
+                    self.referrers_api = False
+                    return None
+                self._refuse("list the referrers of", where, response, content, repository)
+            self.referrers_api = True
+            found += Manifest.parse(content, OCI_INDEX, where).children
+            api = f"{self._base}/v2/"
+            following = _next_page(api + path, response.headers.get("Link", ""))
+            path = following[len(api) :] if following is not None and following.startswith(api) else None
+        return found
 
     # -- beneath ---------------------------------------------------------------------------------------------------------
 
@@ -348,18 +368,17 @@ class RegistryClient:
     def _connect(self) -> None:
         base = f"https://{api_host(self.registry)}"
         try:
-            response = self._ping(base)
+            response, content = self._ping(base)
         except TransportError as error:
             # as podman does: without certificates to check, plain HTTP is the next guess
             if self._session.settings.tls.verify or error.kind == "dns":
                 raise
             plain = f"http://{api_host(self.registry)}"
             try:
-                response = self._ping(plain)
+                response, content = self._ping(plain)
             except TransportError as second:
                 raise (error if error.kind == "refused" else second) from error
             base = plain
-        content = read_limited(response, _ERROR_LIMIT, self.registry)
         if response.status_code not in (200, 401, 403):
             raise_for(
                 "find the distribution API of",
@@ -368,7 +387,9 @@ class RegistryClient:
                 content,
                 f"Is {safe_url(base)} a registry?",
             )
-        if response.status_code == 200 and "json" not in response.headers.get("Content-Type", "json"):
+        # Quay answers "true" as text/html, but it says what it is
+        named = "Docker-Distribution-Api-Version" in response.headers
+        if response.status_code == 200 and not named and "json" not in response.headers.get("Content-Type", "json"):
             kind = response.headers.get("Content-Type")
             raise ProtocolError("find the distribution API of", self.registry, f"it answers {kind}, as a web page does, not a registry")
         authorizer = Authorizer(self._session, self.registry, base, lambda repository: self._store.find(self.registry, repository))
@@ -382,8 +403,8 @@ class RegistryClient:
         self._authorizer = authorizer
         self._base = base
 
-    def _ping(self, base: str) -> Response:
-        return self._session.send("GET", f"{base}/v2/", first_contact=True)
+    def _ping(self, base: str) -> tuple[Response, bytes]:
+        return self._session.read(partial(self._session.send, "GET", f"{base}/v2/", first_contact=True), _ERROR_LIMIT, self.registry)
 
     def _delete(self, repository: str, kind: str, identifier: str) -> bool:
         where = self._where(repository, identifier)
@@ -462,6 +483,9 @@ class RegistryClient:
             response = self._session.send(method, url, headers=sent, body=body, retry=retry, follow=follow)
             if response.status_code != 401 or last_try or (authorization and not insist):
                 break
+            # another server, where a redirect or an upload led to, is not to say where our credentials go
+            if origin(response.url) != authorizer.base_origin:
+                break
             challenge = authorizer.learn(response.headers)
             authorizer.forget(scopes, repository)
             # a stream that was read cannot be sent again: its owner starts over, with a new token
@@ -481,8 +505,8 @@ class RegistryClient:
         path = f"{repository}/blobs/uploads/" + (f"?{urlencode(query)}" if query else "")
         extra = (repository_scope(other, "pull"),) if other and other != repository else ()
         headers = {"Content-Type": _OCTETS} if body is not None else {}
-        response = self._call("POST", path, repository, actions="pull,push", extra=extra, headers=headers, body=body)
-        content = read_limited(response, _ERROR_LIMIT, where)
+        call = partial(self._call, "POST", path, repository, actions="pull,push", extra=extra, headers=headers, body=body)
+        response, content = self._session.read(call, _ERROR_LIMIT, where)
         if response.status_code == 201:
             return None
         if response.status_code != 202:
@@ -493,13 +517,17 @@ class RegistryClient:
         location = response.headers.get("Location")
         if not location:
             return Upload(asked)
-        url = urljoin(asked, location)
+        try:
+            url = urljoin(asked, location)
+            origin(url)
+        except ValueError as error:
+            raise ProtocolError("upload to", self.registry, f"it names no valid place to send content to ({error})") from error
         base = urlsplit(self._base)
         # registries behind a TLS proxy that does not tell them so answer with http:// and their own name
         if self._base.startswith("https:") and url.startswith("http:") and urlsplit(url).hostname == base.hostname:
             url = urlsplit(url)._replace(scheme=base.scheme, netloc=base.netloc).geturl()
         minimum = response.headers.get("OCI-Chunk-Min-Length", "")
-        return Upload(url, int(minimum) if minimum.isdigit() else 0)
+        return Upload(url, int(minimum) if minimum.isdecimal() else 0)
 
     def _pages(self, path: str, key: str, repository: str, action: str) -> Iterator[list[str]]:
         url: str | None = f"{self.connect()}/v2/{path}?n={_PAGE}"
@@ -507,13 +535,13 @@ class RegistryClient:
         seen = set()
         while url is not None and url not in seen:
             seen.add(url)
-            response = self._authorized("GET", url, scopes, repository, {}, None, retry=True, follow=True)
-            content = read_limited(response, _LIST_LIMIT, safe_url(url))
+            call = partial(self._authorized, "GET", url, scopes, repository, {}, None, retry=True, follow=True)
+            response, content = self._session.read(call, _LIST_LIMIT, safe_url(url))
             if response.status_code != 200:
                 self._refuse(action, "", response, content, repository)
             try:
                 items = json.loads(content)[key] or []
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ProtocolError(action, "", f"the answer is no list of {key}") from error
             if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
                 raise ProtocolError(action, "", f"the answer is no list of {key}")
@@ -530,12 +558,27 @@ class RegistryClient:
         return f"{self.registry}/{repository}{'@' if ':' in identifier else ':'}{identifier}"
 
 
+def _says_stored(response: Response, *statuses: int) -> bool:
+    """Whether an answer says that content was stored; a bare 200 is also what the page of a proxy in between comes with."""
+    return response.status_code in statuses or (response.status_code == 200 and "Docker-Content-Digest" in response.headers)
+
+
 def _next_page(url: str, link: str) -> str | None:
-    """The URL of the next page (RFC 5988, rel="next"), None on the last one. Its host is not believed, only its path."""
-    for part in link.split(","):
-        target, _separator, parameters = part.strip().partition(">")
-        if target.startswith("<") and 'rel="next"' in parameters.replace("rel=next", 'rel="next"'):
-            there = urlsplit(urljoin(url, target[1:]))
+    """The URL of the next page (RFC 8288, rel="next"), None on the last one. Its host is not believed, only its path."""
+    for target, parameters in re.findall(r"<([^>]*)>([^<]*)", link):
+        if re.search(r';\s*rel\s*=\s*"?next"?\s*(?:[;,]|$)', parameters, re.I):
+            try:
+                there = urlsplit(urljoin(url, target))
+            except ValueError as error:
+                raise ProtocolError("find the page after", safe_url(url), f"it is said to be at '{target}'") from error
             here = urlsplit(url)
-            return there._replace(scheme=here.scheme, netloc=here.netloc).geturl()
+            page: str = there._replace(scheme=here.scheme, netloc=here.netloc).geturl()
+            return page
     return None
+
+
+def _checked_digest(digest: str, action: str, where: str) -> str:
+    try:
+        return parse_digest(digest, where)
+    except InputError as error:
+        raise ProtocolError(action, where, f"the registry names it by a digest that is none: {error.reason}") from error

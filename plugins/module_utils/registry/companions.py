@@ -19,7 +19,12 @@ from typing import Any
 
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import NotFoundError
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import OCI_INDEX, Manifest, hash_bytes
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import (
+    OCI_INDEX,
+    Manifest,
+    compact_json,
+    hash_bytes,
+)
 
 _SUFFIXES = (".sig", ".att", ".sbom")
 COMPANION_TAG = re.compile(r"sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})\.(?:sig|att|sbom)")
@@ -177,7 +182,7 @@ class ReferrersTag:
             if any(entry.get("digest") == referrer.digest for entry in document["manifests"]):
                 return True
             document["manifests"].append(_entry(referrer))
-            content = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+            content = compact_json(document)
             client.put_manifest(repository, tag, Manifest(OCI_INDEX, hash_bytes(content), content))
             return True
 

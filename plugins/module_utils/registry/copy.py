@@ -27,6 +27,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.client im
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.companions import ReferrersTag
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import (
     AccessError,
+    DigestMismatchError,
     NotFoundError,
     RegistryError,
 )
@@ -197,6 +198,8 @@ class CopyEngine:
                 raise
             except AirgapError as error:
                 unreadable = error
+        if unreadable is not None:
+            failed = dict.fromkeys(uploads, unreadable)
         for place in move.placements:
             stored = [target.repository for target in uploads if target.client is place.client and target not in failed]
             errors = {target.repository: error for target, error in failed.items() if target.client is place.client}
@@ -216,11 +219,10 @@ class CopyEngine:
         :param stored: repositories that got the blob; ``errors``: those that did not.
         :param unreadable: why no source gave the blob, if so.
         """
-        home = place.home or next(iter(stored if unreadable is None else []), None)
+        home = place.home or next(iter(stored), None)
         if home is not None:
             self._known.note(place.client.registry, move.digest, home)
-            if unreadable is None:
-                self._account(move, place, stored, [])
+            self._account(move, place, stored, [])
             self._arrived(pool, move, place, [*stored, *([home] if home not in place.mounts else [])], errors)
             for repository in place.mounts:
                 pool.add(partial(self._mount, pool, move, place, home, repository), urgent=True)
@@ -268,8 +270,11 @@ class CopyEngine:
         return upload is None
 
     def _send(self, move: BlobMove, targets: list[Target]) -> dict[Target, AirgapError]:
-        last: AirgapError | None = None
+        first: AirgapError | None = None
+        broken: set[RegistryClient] = set()
         for source in move.sources:
+            if source.client in broken:
+                continue
             reader = BlobReader(
                 source.client,
                 source.repository,
@@ -281,9 +286,14 @@ class CopyEngine:
             )
             try:
                 return send_blob(reader, move.digest, move.size, targets, retry=self._options.retry, cancellation=self._cancellation)
-            except (NotFoundError, AccessError) as error:
-                last = error
-        raise last or AssertionError("a move has at least one source")
+            except CancelledError:
+                raise
+            except AirgapError as error:
+                first = first or error
+                # a registry that does not answer for one repository will not answer for the next
+                if not isinstance(error, (NotFoundError, AccessError, DigestMismatchError)):
+                    broken.add(source.client)
+        raise first or AssertionError("a move has at least one source")
 
     def _meter(self, count: int) -> None:
         with self._lock:
@@ -337,7 +347,8 @@ class CopyEngine:
             self._fail(copy, error)
             return
         outcome.state = COPIED
-        outcome.skipped = len(copy.blobs) - outcome.moved - outcome.mounted
+        # what had to be sent again, because it got lost, is among what was moved
+        outcome.skipped = max(0, len(copy.blobs) - outcome.moved - outcome.mounted)
         outcome.elapsed = time.monotonic() - self._started
         self._progress.advance(items=1, current=str(outcome.destination))
 

@@ -52,7 +52,7 @@ def raise_for(action: str, subject: str, status: int, body: bytes, hint: str = "
 def _read(body: bytes) -> tuple[str, str, tuple[str, ...]]:
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         text = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", body.decode(errors="replace"), flags=re.S | re.I)
         return "", " ".join(text.split())[:_WORDS], ()
     errors = document.get("errors") if isinstance(document, dict) else None
@@ -74,4 +74,8 @@ def _read(body: bytes) -> tuple[str, str, tuple[str, ...]]:
 
 
 def _digests(value: Any) -> list[str]:
-    return re.findall(r"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})", json.dumps(value))
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        return []
+    return re.findall(r"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})", text)

@@ -121,7 +121,7 @@ class Manifest:
             raise ProtocolError("use the manifest of", where, f"its content has the digest {actual}, not {digest}")
         try:
             document = json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _bad(where, "the answer is no JSON document") from error
         if not isinstance(document, dict):
             raise _bad(where, "the answer is no JSON object")
@@ -173,8 +173,7 @@ class Manifest:
         """An index that lists only these children, everything else in it as it was. The same choice gives the same bytes."""
         document = json.loads(self.content)
         document["manifests"] = [child for child in document["manifests"] if child["digest"] in digests]
-        content = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-        return Manifest.parse(content, self.media_type, where)
+        return Manifest.parse(compact_json(document), self.media_type, where)
 
 
 def hash_bytes(content: bytes, like: str | None = None) -> str:
@@ -183,18 +182,33 @@ def hash_bytes(content: bytes, like: str | None = None) -> str:
     return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
 
 
+def compact_json(document: dict[str, Any]) -> bytes:
+    """A document without spaces, its keys in their order."""
+    # half of a surrogate pair, which JSON can name and UTF-8 cannot hold, stays as it was written
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode(errors="backslashreplace")
+
+
 def _media_type(document: dict[str, Any], announced: str, where: str) -> str:
-    known = INDEX_TYPES | MANIFEST_TYPES
-    for candidate in (announced, document.get("mediaType")):
-        if candidate in known:
-            return str(candidate)
-    # OCI 1.0 made mediaType optional, and some registries answer application/json
-    if isinstance(document.get("manifests"), list):
-        return OCI_INDEX
-    if isinstance(document.get("layers"), list) and isinstance(document.get("config"), dict):
-        return OCI_MANIFEST
-    found = document.get("mediaType") or announced or "no media type"
-    raise _bad(where, f"the answer is neither a manifest nor an index ({found})")
+    own = document.get("mediaType")
+    lists = document.get("manifests") is not None
+    layers = any(document.get(key) is not None for key in ("layers", "config"))
+    for candidate in (own, announced):
+        if isinstance(candidate, str) and candidate in INDEX_TYPES | MANIFEST_TYPES:
+            kind = candidate
+            break
+    else:
+        # OCI 1.0 made mediaType optional, and some registries answer application/json
+        if isinstance(document.get("manifests"), list):
+            kind = OCI_INDEX
+        elif isinstance(document.get("layers"), list) and isinstance(document.get("config"), dict):
+            kind = OCI_MANIFEST
+        else:
+            raise _bad(where, f"the answer is neither a manifest nor an index ({own or announced or 'no media type'})")
+    other = INDEX_TYPES if kind in MANIFEST_TYPES else MANIFEST_TYPES
+    if announced in other or (lists if kind in MANIFEST_TYPES else layers):
+        # an image to one reader, an index to the next (CVE-2021-41190): nobody could say what was copied
+        raise _bad(where, "it is a manifest and an index at the same time")
+    return kind
 
 
 def _blobs(document: dict[str, Any], where: str) -> list[Descriptor]:

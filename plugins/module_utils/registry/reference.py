@@ -150,6 +150,16 @@ def parse_location(text: str, what: str) -> Location:
     return Location(registry, _checked_repository(namespace, subject) if namespace else "")
 
 
+def is_tag(text: str) -> bool:
+    """Whether a registry can have a tag of this name."""
+    return bool(_TAG.fullmatch(text))
+
+
+def is_repository(path: str) -> bool:
+    """Whether a registry can have a repository of this name."""
+    return len(path) <= _MAX_REPOSITORY and bool(_REPOSITORY.fullmatch(path))
+
+
 def has_registry(text: str) -> bool:
     """Whether a reference names its registry."""
     first, slash, _rest = text.partition("/")

@@ -154,11 +154,16 @@ def _rule(table: Any, path: Path) -> Rule:
         raise FileError("read", str(path), "a [[registry]] table has neither prefix nor location")
     if not location and not prefix.startswith("*."):
         location = prefix
+    mirrors = table.get("mirror", [])
+    if not isinstance(mirrors, list):
+        raise FileError("read", str(path), "'mirror' must be written as [[registry.mirror]] tables")
+    for text in (prefix, location):
+        _checked(text, path)
     only_digests = bool(table.get("mirror-by-digest-only", False))
     return Rule(
         prefix=prefix.rstrip("/"),
         endpoint=Endpoint(location.rstrip("/"), bool(table.get("insecure", False))),
-        mirrors=tuple(_mirror(mirror, only_digests, path) for mirror in table.get("mirror", [])),
+        mirrors=tuple(_mirror(mirror, only_digests, path) for mirror in mirrors),
         blocked=bool(table.get("blocked", False)),
     )
 
@@ -167,10 +172,16 @@ def _mirror(table: Any, only_digests: bool, path: Path) -> Endpoint:
     location = _text(table, "location", path) if isinstance(table, dict) else ""
     if not location:
         raise FileError("read", str(path), "a [[registry.mirror]] table has no location")
+    _checked(location, path)
     pulls = _text(table, "pull-from-mirror", path) or ("digest-only" if only_digests else "all")
     if pulls not in ("all", "digest-only", "tag-only"):
         raise FileError("read", str(path), f"pull-from-mirror '{pulls}' is none of all, digest-only, tag-only")
     return Endpoint(location.rstrip("/"), bool(table.get("insecure", False)), pulls)
+
+
+def _checked(location: str, path: Path) -> None:
+    if "://" in location:
+        raise FileError("read", str(path), f"'{location}' has a scheme, which has no place there")
 
 
 def _text(table: dict[str, Any], key: str, path: Path) -> str:
@@ -182,4 +193,6 @@ def _text(table: dict[str, Any], key: str, path: Path) -> str:
 
 def _source(endpoint: Endpoint, rest: str, reference: Reference) -> Source:
     registry, _separator, repository = f"{endpoint.location}{rest}".partition("/")
+    if not repository.strip("/"):
+        raise FileError("use", str(reference), f"'{endpoint.location}' in registries.conf leaves no repository of it")
     return Source(Reference(registry, repository.strip("/"), reference.tag, reference.digest), endpoint.insecure)

@@ -101,7 +101,8 @@ class Resolver:
                 destination = copy.outcome.destination
                 copy.existing = copy.target.client.head_manifest(copy.target.repository, destination.tag or destination.digest or "")
                 copy.outcome.previous = copy.existing or ""
-        stale = any(copy.existing != image.digest for copy in copies if copy.error is None)
+        current = {image.digest, image.reduced.digest if image.reduced is not None else image.digest}
+        stale = any(copy.existing not in current for copy in copies if copy.error is None)
         if stale:
             self._load(image, request)
         notes = self._find_companions(image, thorough=stale) if self._signatures != "skip" else []

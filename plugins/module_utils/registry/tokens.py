@@ -16,14 +16,14 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Callable
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import ProtocolError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import (
     HttpSession,
     origin,
-    read_limited,
     safe_url,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.auth import Credentials
@@ -35,11 +35,18 @@ _Key = tuple[Scopes, str]
 _ANSWER_LIMIT = 1 << 20
 # A token service that does not say how long its token lives means 60 seconds
 _DEFAULT_LIFETIME = 60.0
+# Longer than this is nonsense: seconds taken for milliseconds, or no number at all
+_LONGEST_LIFETIME = 365 * 86400.0
 # Renewed when this share of its life is over, so that none runs out between being attached and being read
 _USABLE_SHARE = 0.8
 # Repositories that one token is asked for: a token for many more may grow past what servers take as a header
 _GROUP = 16
-_PARAMETER = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+# RFC 9110, 11.6.1: a scheme is a word, a parameter is a word with a value, and commas stand between both kinds
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARAMETER = re.compile(rf'({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
+_SCHEME = re.compile(_WORD)
+# What may stand in a header; anything else in a token is an attempt at something, or an accident
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True)
@@ -57,16 +64,24 @@ class Challenge:
     @classmethod
     def parse(cls, header: str) -> Challenge | None:
         """The first challenge in a header that we can answer, bearer before basic; None where there is none."""
-        found: dict[str, Challenge] = {}
-        for part in re.split(r"(?i)(?=\b(?:basic|bearer)\s)", header):
-            scheme, _separator, rest = part.strip().partition(" ")
-            if scheme.lower() in ("basic", "bearer"):
-                values = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)}
-                challenge = cls(scheme.lower(), values.get("realm", ""), values.get("service", ""), values.get("scope", ""))
-                found.setdefault(challenge.scheme, challenge)
-        if header.strip().lower() == "basic":
-            return cls("basic")
-        return found.get("bearer") or found.get("basic")
+        found: dict[str, dict[str, str]] = {}
+        values: dict[str, str] = {}
+        position = 0
+        while position < len(header):
+            match = _PARAMETER.match(header, position)
+            if match is not None:
+                name, quoted, bare = match.groups()
+                values.setdefault(name.lower(), bare if quoted is None else re.sub(r"\\(.)", r"\1", quoted))
+            else:
+                match = _SCHEME.match(header, position)
+                if match is not None:
+                    values = found.setdefault(match.group().lower(), {})
+            position = match.end() if match is not None else position + 1
+        for scheme in ("bearer", "basic"):
+            if scheme in found and (scheme == "basic" or found[scheme].get("realm") or "basic" not in found):
+                values = found[scheme]
+                return cls(scheme, values.get("realm", ""), values.get("service", ""), values.get("scope", ""))
+        return None
 
 
 def repository_scope(repository: str, actions: str) -> str:
@@ -163,25 +178,26 @@ class Authorizer:
         return token
 
     def _fetch(self, challenge: Challenge, scopes: Scopes, credentials: Credentials | None) -> tuple[str, float]:
-        if not challenge.realm.startswith(("http://", "https://")):
+        if not _is_url(challenge.realm):
             raise ProtocolError("log in to", self._registry, f"the registry names no usable token service ('{challenge.realm}')")
         secure = self._base_url.startswith("https:") and self._session.settings.tls.verify
-        if credentials is not None and secure and challenge.realm.startswith("http:"):
+        if credentials is not None and secure and urlsplit(challenge.realm).scheme == "http":
             raise ProtocolError(
                 "log in to",
                 self._registry,
                 f"its token service {safe_url(challenge.realm)} is plain HTTP, where the password could be read",
             )
         query = [("service", challenge.service)] if challenge.service else []
-        query += [("scope", scope) for scope in sorted(scopes)]
+        query += [("scope", scope) for scope in _merged(scopes)]
         if credentials is not None and credentials.identity_token:
             form = [
                 ("grant_type", "refresh_token"),
                 ("refresh_token", credentials.identity_token),
                 ("client_id", "quayside.airgap"),
             ]
-            body = urlencode([*form, *[item for item in query if item[0] == "service"], ("scope", " ".join(sorted(scopes)))]).encode()
-            response = self._session.send(
+            body = urlencode([*form, *[item for item in query if item[0] == "service"], ("scope", " ".join(_merged(scopes)))]).encode()
+            call = partial(
+                self._session.send,
                 "POST",
                 challenge.realm,
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
@@ -192,8 +208,8 @@ class Authorizer:
             separator = "&" if "?" in challenge.realm else "?"
             headers = {"Authorization": credentials.basic()} if credentials is not None else {}
             url = challenge.realm + (separator + urlencode(query) if query else "")
-            response = self._session.send("GET", url, headers=headers, first_contact=True)
-        content = read_limited(response, _ANSWER_LIMIT, f"a token for {self._registry}")
+            call = partial(self._session.send, "GET", url, headers=headers, first_contact=True)
+        response, content = self._session.read(call, _ANSWER_LIMIT, f"a token for {self._registry}")
         if response.status_code != 200:
             raise_for("log in to", self._registry, response.status_code, content, login_hint(self._registry, credentials))
         return self._token(content)
@@ -202,19 +218,37 @@ class Authorizer:
         try:
             document = json.loads(content)
             token = document.get("token") or document.get("access_token")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             token = None
             document = {}
         if not isinstance(token, str) or not token:
             raise ProtocolError("log in to", self._registry, "the token service answered without a token")
+        if not _TOKEN.fullmatch(token):
+            raise ProtocolError("log in to", self._registry, "the token service answered with a token that cannot stand in a header")
         lifetime = document.get("expires_in")
-        if not isinstance(lifetime, (int, float)) or isinstance(lifetime, bool) or lifetime <= 0:
+        if not isinstance(lifetime, (int, float)) or isinstance(lifetime, bool) or not 0 < lifetime < _LONGEST_LIFETIME:
             lifetime = _jwt_lifetime(token) or _DEFAULT_LIFETIME
         return token, float(lifetime)
 
     @property
     def base_origin(self) -> str:
         return origin(self._base_url)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        return origin(text).startswith(("http://", "https://"))
+    except ValueError:
+        return False
+
+
+def _merged(scopes: Scopes) -> list[str]:
+    """One scope for each repository, with all the rights to it: where it is named twice, services may hear the last one only."""
+    rights: dict[str, list[str]] = {}
+    for scope in sorted(scopes):
+        name, _separator, actions = scope.rpartition(":")
+        rights.setdefault(name, []).extend(actions.split(","))
+    return [f"{name}:{','.join(dict.fromkeys(actions))}" for name, actions in rights.items()]
 
 
 def login_hint(registry: str, credentials: Credentials | None) -> str:
@@ -234,6 +268,6 @@ def _jwt_lifetime(token: str) -> float | None:
         payload = token.split(".")[1]
         claims: Any = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         lifetime = float(claims["exp"]) - float(claims.get("iat", claims.get("nbf", time.time())))
-    except (IndexError, KeyError, TypeError, ValueError, AttributeError):
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
         return None
-    return lifetime if lifetime > 0 else None
+    return lifetime if 0 < lifetime < _LONGEST_LIFETIME else None

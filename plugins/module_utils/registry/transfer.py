@@ -10,6 +10,7 @@ import hashlib
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Callable
@@ -24,7 +25,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.http import R
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http_errors import describe_failure
 from ansible_collections.quayside.airgap.plugins.module_utils.core.thirdparty import load
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient, Upload
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import DigestMismatchError
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import DigestMismatchError, RegistryError
 
 if TYPE_CHECKING:
     from requests import Response
@@ -41,6 +42,9 @@ _LANES = 8
 _FIRST_CHUNKED = 64 << 20
 _LAST_CHUNKED = 1 << 20
 _MISMATCHES = 2
+# Answers to an upload whose session the registry has lost, or sees in another state than we do: a new one is begun so often
+_LOST_SESSION = (400, 404, 416)
+_NEW_SESSIONS = 2
 
 Meter = Callable[[int], None]
 
@@ -84,6 +88,11 @@ class BlobReader:
         self._hash = hashlib.new(digest.partition(":")[0])
         self._hashed = 0
         self._errors = (load("requests").RequestException, load("urllib3").exceptions.HTTPError, OSError)
+
+    @property
+    def passed(self) -> int:
+        """Bytes that were read so far, from the beginning on: where reading may begin again."""
+        return self._hashed
 
     def read_all(self) -> bytes:
         """The whole content at once; for small blobs."""
@@ -215,9 +224,11 @@ def send_blob(
         return _send_small(reader, digest, targets, retry, cancellation)
     if len(targets) == 1:
         try:
-            _stream(reader.pieces, targets[0], digest, size, retry, cancellation)
+            _stream(reader, targets[0], digest, size, retry, cancellation)
         except SourceError as error:
             raise error.error from error
+        except CancelledError:
+            raise
         except AirgapError as error:
             return {targets[0]: error}
         return {}
@@ -242,12 +253,24 @@ def _send_small(
     failed: dict[Target, AirgapError] = {}
     for target in targets:
         try:
-            target.client.upload_bytes(target.repository, digest, content)
+            _upload_small(target, digest, content, retry, cancellation)
         except CancelledError:
             raise
         except AirgapError as error:
             failed[target] = error
     return failed
+
+
+def _upload_small(target: Target, digest: str, content: bytes, retry: RetryPolicy, cancellation: Cancellation) -> None:
+    for attempt in range(_NEW_SESSIONS + 1):
+        try:
+            target.client.upload_bytes(target.repository, digest, content)
+            return
+        except RegistryError as error:
+            # an answer that was lost and asked for again finds its session closed: the content may be there by now, or comes again
+            if error.status not in _LOST_SESSION or attempt >= min(_NEW_SESSIONS, retry.retries):
+                raise
+        cancellation.sleep(retry.pause(attempt))
 
 
 def _read_verified(reader: BlobReader, retry: RetryPolicy, cancellation: Cancellation) -> bytes:
@@ -262,14 +285,14 @@ def _read_verified(reader: BlobReader, retry: RetryPolicy, cancellation: Cancell
 
 
 def _stream(
-    pieces: Callable[[int], Iterator[bytes]],
+    reader: BlobReader,
     target: Target,
     digest: str,
     size: int,
     retry: RetryPolicy,
     cancellation: Cancellation,
 ) -> None:
-    """Upload from a source that can begin again at any byte it has passed, until the target has it or patience ends."""
+    """Upload from a reader, which can begin again at any byte it has passed, until the target has it or patience ends."""
     client, repository = target.client, target.repository
     upload: Upload | None = None
     offset = 0
@@ -279,7 +302,7 @@ def _stream(
         try:
             if upload is None:
                 upload, offset = client.begin_upload(repository, digest), 0
-            _upload_from(pieces, target, upload, digest, offset, size)
+            _upload_from(reader.pieces, target, upload, digest, offset, size)
             return
         except SourceError as error:
             mismatches += 1
@@ -293,17 +316,17 @@ def _stream(
         except AirgapError as error:
             status = getattr(error, "status", 0)
             if status == 413 and (client.largest_body is None or client.largest_body > _LAST_CHUNKED):
-                client.largest_body = min(_FIRST_CHUNKED, max(_LAST_CHUNKED, (client.largest_body or 2 * size) // 2))
+                client.largest_body = min(_FIRST_CHUNKED, max(_LAST_CHUNKED, min(client.largest_body or size, size) // 2))
                 upload = None
                 continue
             # 401: the token ran out in mid-upload. 400, 404, 416: the session is lost or out of step: begin a new one
-            if not error.transient and status not in (400, 401, 404, 416):
+            if not error.transient and status not in (401, *_LOST_SESSION):
                 raise
-            if failures >= (retry.retries if error.transient else min(2, retry.retries)):
+            if failures >= (retry.retries if error.transient else min(_NEW_SESSIONS, retry.retries)):
                 raise
             cancellation.sleep(retry.pause(failures))
             state = _state(target, upload) if upload is not None and error.transient else None
-            if state is None or not 0 < state[0] < size:
+            if state is None or not 0 < state[0] <= min(reader.passed, size - 1):
                 upload, offset = None, 0
             else:
                 # bytes that arrived are progress: only silence wears patience out
@@ -406,11 +429,12 @@ def _fan_out(
     for lane in lanes:
         if lane.error is None:
             continue
-        if lane.error.transient or getattr(lane.error, "status", 0) in (400, 401, 404, 413, 416):
+        if lane.error.transient or getattr(lane.error, "status", 0) in (401, 413, *_LOST_SESSION):
             try:
-                _stream(reader.pieces, lane.target, digest, size, retry, cancellation)
+                _stream(reader, lane.target, digest, size, retry, cancellation)
             except SourceError as error:
-                raise error.error from error
+                # the others have it by now
+                failed[lane.target] = error.error
             except CancelledError:
                 raise
             except AirgapError as error:
@@ -426,6 +450,7 @@ class _Lane:
     def __init__(self, target: Target, digest: str, size: int) -> None:
         self.target = target
         self.error: AirgapError | None = None
+        self._crash: Exception | None = None
         self._queue: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
         self._aborted: AirgapError | None = None
         self._digest = digest
@@ -450,17 +475,22 @@ class _Lane:
     def abort(self, error: AirgapError) -> None:
         """Break the upload off: the source failed."""
         self._aborted = error
-        while self.alive:
-            try:
-                self._queue.put(None, timeout=0.2)
-                break
-            except queue.Full:
-                continue
+        # a full queue wakes the upload as well; one that is stuck in sending ends by its time limit
+        with suppress(queue.Full):
+            self._queue.put_nowait(None)
         if not isinstance(error, CancelledError):
             self._thread.join()
 
-    def join(self) -> None:
-        self._thread.join()
+    def join(self, cancellation: Cancellation) -> None:
+        """Wait for the upload's end.
+
+        :raises Exception: what the upload ended with, unless that is a failure of the destination.
+        """
+        while self.alive:
+            cancellation.check()
+            self._thread.join(0.2)
+        if self._crash is not None:
+            raise self._crash
 
     def _pieces(self) -> Iterator[bytes]:
         while True:
@@ -478,6 +508,8 @@ class _Lane:
             client.finish_upload(repository, upload, self._digest, lambda: _Body(self._pieces(), self._size))
         except AirgapError as error:
             self.error = error
+        except Exception as error:  # told by join(): an upload that ended so did not succeed
+            self._crash = error
 
 
 def _pump(pieces: Iterator[bytes], lanes: list[_Lane], cancellation: Cancellation) -> None:
@@ -494,4 +526,4 @@ def _pump(pieces: Iterator[bytes], lanes: list[_Lane], cancellation: Cancellatio
             lane.abort(error)
         raise
     for lane in lanes:
-        lane.join()
+        lane.join(cancellation)

@@ -63,13 +63,56 @@ while True:
         assert len(set(content)) == 1
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "nul\0byte"])
+def test_a_name_that_no_file_can_have_is_a_sentence(tmp_path, name):
+    with pytest.raises(FileError):
+        write_atomically(tmp_path / name, b"x")
+    with pytest.raises(FileError):
+        read_bytes(tmp_path / name, limit=10)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_rubbish(tmp_path):
+    """A limit on the size of files stands in for the disk."""
+    target = tmp_path / "state"
+    target.write_bytes(b"old")
+    program = f"""
+import resource, signal
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import FileError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.files import write_atomically
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_atomically({str(target)!r}, b"x" * 5000)
+except FileError as error:
+    print(error)
+"""
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == f"Could not write {target}: File too large.\n"
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["state"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_the_mode_does_not_depend_on_the_umask(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "state", b"x", mode=0o640)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
     (tmp_path / "big").write_bytes(b"x" * 101)
     with pytest.raises(FileError, match="larger than 100 bytes"):
         read_bytes(tmp_path / "big", limit=100)
 
 
-@pytest.mark.parametrize(("content", "why"), [(b'{\n"a": }', "line 2, column 6"), (b"\xff\xff", "no JSON"), (b"", "no JSON")])
+@pytest.mark.parametrize(
+    ("content", "why"), [(b'{\n"a": }', "line 2, column 6"), (b"\xff\xff", "no JSON"), (b"", "no JSON"), (b"[" * 100_000, "no JSON")]
+)
 def test_a_file_that_is_no_json_says_where(tmp_path, content, why):
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(FileError) as error:

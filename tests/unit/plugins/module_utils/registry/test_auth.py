@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import json
 import stat
+import threading
+import time
 
 import pytest
 
@@ -93,6 +95,71 @@ def test_docker_hub_under_all_its_names(home, key):
     assert home.user("docker.io", "library/busybox") == "hub"
 
 
+@pytest.mark.parametrize("key", ["https://index.docker.io/v1", "http://index.docker.io", "https://registry-1.docker.io/v2/"])
+def test_docker_hub_under_names_that_only_look_like_its(home, key):
+    home.write("docker", {"auths": {key: entry("hub")}})
+    assert home.user("docker.io", "library/busybox") == "hub"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_proper_key_counts_before_one_that_stands_for_it(home, turned):
+    keys = [("https://index.docker.io/v1/", "old"), ("docker.io", "new"), ("https://q.io", "old"), ("q.io", "new")]
+    home.write("docker", {"auths": {key: entry(name) for key, name in (reversed(keys) if turned else keys)}})
+    assert home.user("docker.io", "library/busybox") == "new"
+    assert home.user("q.io") == "new"
+
+
+def test_a_namespace_may_be_a_key_of_docker_hub_too(home):
+    home.write("docker", {"auths": {"docker.io/team": entry("team"), "https://index.docker.io/v1/": entry("hub")}})
+    assert home.user("docker.io", "team/app") == "team"
+    assert home.user("docker.io", "other/app") == "hub"
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"auths": {}}, {"auths": None}, {"credHelpers": None}, {"auths": {"q.io": {}}}, {"credHelpers": []}]
+)
+def test_a_file_may_say_nothing(home, document):
+    home.write("docker", document)
+    assert home.user() is None
+
+
+def test_padding_of_docker_is_no_part_of_the_password(home):
+    home.write("docker", {"auths": {"q.io": entry("robot", "secret\0\0\0")}})
+    assert home.store().find("q.io") == Credentials("robot", "secret")
+
+
+def test_name_and_password_may_stand_in_plain_text(home):
+    home.write("docker", {"auths": {"q.io": {"username": "robot", "password": "secret"}}})
+    assert home.store().find("q.io") == Credentials("robot", "secret")
+
+
+def test_an_identity_token_with_a_name_keeps_both(home):
+    home.write("docker", {"auths": {"q.io": {**entry("00000000-0000-0000-0000-000000000000", ""), "identitytoken": "refresh"}}})
+    assert home.store().find("q.io").identity_token == "refresh"
+
+
+def test_folders_of_the_environment_are_honoured(home):
+    for variable, place in (("XDG_CONFIG_HOME", "xdg/containers/auth.json"), ("DOCKER_CONFIG", "dock/config.json")):
+        path = home.path / place
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"auths": {"q.io": entry(variable)}}))
+        assert home.user(**{variable: str(home.path / place.partition("/")[0])}) == variable
+
+
+def test_a_folder_that_cannot_be_looked_into_is_passed_over(home):
+    """A change of users leaves the runtime folder of the first in the environment."""
+    home.write("docker", {"auths": {"q.io": entry("docker")}})
+    assert home.user(XDG_RUNTIME_DIR=str(home.path / ("n" * 300))) == "docker"
+
+
+def test_a_file_is_read_once(home):
+    home.write("docker", {"auths": {"q.io": entry("docker")}})
+    store = home.store()
+    assert store.find("q.io", "a").username == "docker"
+    home.files["docker"].unlink()
+    assert store.find("q.io", "b").username == "docker"
+
+
 def test_keys_that_are_urls(home):
     home.write("docker", {"auths": {"https://q.io/v2/": entry("url")}})
     assert home.user() == "url"
@@ -160,6 +227,54 @@ class TestHelpers:
     def test_a_token_of_a_helper_is_an_identity_token(self, home, helper):
         helper('echo \'{"Username": "<token>", "Secret": "refresh"}\'')
         assert home.store().find("q.io") == Credentials("", "", "refresh")
+
+    def test_a_helper_is_asked_once_however_many_ask(self, home, helper):
+        """It may take a second, and every call to a registry needs credentials."""
+        log = home.path / "log"
+        helper(f'sleep 0.1; echo asked >>{log}; echo \'{{"Username": "u", "Secret": "s"}}\'')
+        store = home.store()
+        threads = [threading.Thread(target=store.find, args=("q.io", f"repository{number}")) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert log.read_text() == "asked\n"
+
+    def test_a_helper_that_fails_is_asked_once_too(self, home, helper):
+        log = home.path / "log"
+        helper(f"echo asked >>{log}; exit 1")
+        store = home.store()
+        for repository in ("a", "b"):
+            with pytest.raises(FileError, match="exit code 1"):
+                store.find("q.io", repository)
+        assert log.read_text() == "asked\n"
+
+    def test_a_helper_that_hangs_is_left(self, home, helper):
+        helper("exec sleep 30")
+        store = CredentialStore(environment=home.environment, helper_seconds=0.2)
+        started = time.monotonic()
+        with pytest.raises(FileError, match=r"gave no answer within 0.2 seconds"):
+            store.find("q.io")
+        assert time.monotonic() - started < 5
+
+    @pytest.mark.parametrize("script", ["printf '\\377\\376'", 'echo \'{"Username": "u"}\'', "echo '[]'", "echo null", "true"])
+    def test_a_helper_that_answers_nonsense_is_named(self, home, helper, script):
+        helper(script)
+        with pytest.raises(FileError, match="docker-credential-test"):
+            home.user()
+
+    def test_a_helper_name_that_no_program_can_have_is_a_sentence(self, home):
+        home.write("docker", {"credHelpers": {"q.io": "a\0b"}})
+        with pytest.raises(FileError, match="gave no answer"):
+            home.user()
+
+    def test_what_a_helper_does_not_know_may_stand_in_the_file(self, home, helper):
+        helper("echo credentials not found; exit 1", credHelpers={"q.io": "test"}, auths={"q.io": entry("file")})
+        assert home.user() == "file"
+
+    def test_the_store_knows_docker_hub_by_its_old_name(self, home, helper):
+        helper('read server; echo "{\\"Username\\": \\"$server\\", \\"Secret\\": \\"s\\"}"', credsStore="test")
+        assert home.user("docker.io", "library/busybox") == "https://index.docker.io/v1/"
 
     def test_a_helper_that_has_nothing_is_no_error(self, home, helper):
         helper("echo 'credentials not found in native keychain'; exit 1")

@@ -106,6 +106,43 @@ def test_what_is_no_manifest_is_refused(document, why):
     assert "r.example/x:1" in str(error.value)
 
 
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b'{"size": ' + b"9" * 5000 + b"}"])
+def test_what_no_reader_can_take_is_refused(body):
+    with pytest.raises(ProtocolError):
+        read(body, OCI_MANIFEST)
+
+
+@pytest.mark.parametrize(
+    ("announced", "document"),
+    [
+        (OCI_INDEX, json.loads(simple_image("m").body)),
+        (DOCKER_LIST, json.loads(simple_image("m").body)),
+        (OCI_MANIFEST, json.loads(multi_arch("m").body)),
+        ("", {**json.loads(multi_arch("m").body), "layers": []}),
+        ("", {**json.loads(simple_image("m").body), "manifests": []}),
+        (OCI_INDEX, {"config": {}, "layers": []}),
+        (OCI_MANIFEST, {"manifests": []}),
+    ],
+)
+def test_what_is_an_image_to_one_and_an_index_to_another_is_refused(announced, document):
+    with pytest.raises(ProtocolError, match="at the same time"):
+        read(document, announced)
+
+
+def test_a_registry_that_mixes_up_docker_and_oci_does_not_decide():
+    """What is pushed must be announced as what it says of itself, or the destination refuses it."""
+    assert read(simple_image("m", fmt="docker").body, OCI_MANIFEST).media_type == DOCKER_MANIFEST
+    assert read(multi_arch("m").body, DOCKER_LIST).media_type == OCI_INDEX
+
+
+@pytest.mark.parametrize("media_type", [OCI_INDEX, DOCKER_LIST])
+@pytest.mark.parametrize("children", [[], None])
+def test_an_index_may_be_empty(media_type, children):
+    manifest = read({"schemaVersion": 2, "mediaType": media_type, "manifests": children}, media_type)
+    assert manifest.is_index
+    assert manifest.children == ()
+
+
 def test_content_with_another_digest_is_refused():
     with pytest.raises(ProtocolError, match="has the digest"):
         read(simple_image("m").body, OCI_MANIFEST, digest="sha256:" + HEX)
@@ -155,6 +192,14 @@ class TestPlatforms:
         }
 
 
+def test_a_reduced_index_keeps_what_utf8_cannot_hold():
+    """JSON can name half of a surrogate pair; what was read can be written."""
+    child = simple_image("m")
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [child.descriptor()], "annotations": {"a": "\ud800\u00e4"}}
+    reduced = read(json.dumps(document).encode(), OCI_INDEX).reduced(frozenset([child.digest]), "x")
+    assert json.loads(reduced.content) == document
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=10),
     lambda children: (
@@ -172,4 +217,28 @@ json_values = st.recursive(
 @given(json_values | st.binary(max_size=50), st.sampled_from([OCI_MANIFEST, OCI_INDEX, DOCKER_LIST, "application/json", ""]))
 def test_any_answer_is_a_manifest_or_is_refused_politely(document, media_type):
     with contextlib.suppress(ProtocolError, InputError):
-        read(document, media_type).chosen([Platform("linux", "amd64")], "x")
+        manifest = read(document, media_type)
+        if manifest.children:
+            manifest.reduced(frozenset(child.digest for child in manifest.children), "x")
+        manifest.chosen([Platform("linux", "amd64")], "x")
+
+
+descriptors = st.fixed_dictionaries(
+    {"mediaType": st.sampled_from([OCI_MANIFEST, OCI_INDEX]), "digest": st.just("sha256:" + HEX), "size": st.integers(0, 2**70)},
+    optional={
+        "platform": json_values | st.fixed_dictionaries({"os": st.text(), "architecture": st.text()}),
+        "annotations": json_values | st.dictionaries(st.text(), st.text() | json_values, max_size=3),
+        "urls": json_values,
+    },
+)
+
+
+@given(st.lists(descriptors, max_size=4), st.dictionaries(st.text(max_size=8), json_values, max_size=3))
+def test_any_index_can_be_reduced_and_read_again(children, more):
+    document = {**more, "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children}
+    for key in ("layers", "config", "subject"):
+        document.pop(key, None)
+    manifest = read(document, OCI_INDEX)
+    reduced = manifest.reduced(frozenset(child.digest for child in manifest.children), "x")
+    assert json.loads(reduced.content) == document
+    assert manifest.reduced(frozenset(), "x").children == ()

@@ -22,7 +22,7 @@ needs_toml = pytest.mark.skipif(not HAS_TOML, reason="this Python has neither to
 def sources(tmp_path):
     def find(text, reference):
         path = tmp_path / "registries.conf"
-        path.write_text(text)
+        path.write_bytes(text.encode(errors="surrogateescape"))
         return [(str(source.reference), source.insecure) for source in load_registries_conf(str(path)).sources(parse_reference(reference))]
 
     return find
@@ -85,6 +85,13 @@ location = "two.lab/quay"
             ("[[registry]]\nlocation = 5\n", "must be text"),
             ('[[registry]]\nlocation = "q.io"\n[[registry.mirror]]\ninsecure = true\n', "no location"),
             ('[[registry]]\nlocation="q.io"\n[[registry.mirror]]\nlocation="m"\npull-from-mirror="never"\n', "'never' is none of"),
+            ('[[registry]]\nlocation="q.io"\nmirror = 5\n', "[[registry.mirror]] tables"),
+            ('[[registry]]\nlocation="q.io"\nmirror = ["m.lab"]\n', "no location"),
+            ('registry = ["q.io"]\n', "no table"),
+            ('[[registry]]\nlocation="https://q.io"\n', "has a scheme"),
+            ('[[registry]]\nlocation="q.io"\n[[registry.mirror]]\nlocation="http://m.lab"\n', "has a scheme"),
+            ('[[registry]]\nprefix="q.io/a"\nlocation="m.lab"\n', "leaves no repository"),
+            ('[[registry]]\nlocation="\udcff"\n', "not UTF-8"),
         ],
     )
     def test_a_broken_file_is_refused_with_its_name(self, sources, text, why):
@@ -100,6 +107,37 @@ location = "two.lab/quay"
         (folder / "registries.conf.d" / "50-own.conf").write_text('[[registry]]\nprefix = "q.io"\nlocation = "m.lab"\n')
         conf = load_registries_conf(environment={"XDG_CONFIG_HOME": str(tmp_path / "config"), "HOME": str(tmp_path)})
         assert [str(source.reference) for source in conf.sources(parse_reference("q.io/a:1"))] == ["m.lab/a:1"]
+
+    def test_the_later_drop_in_wins_and_the_users_own_comes_last(self, tmp_path):
+        folder = tmp_path / "config" / "containers" / "registries.conf.d"
+        folder.mkdir(parents=True)
+        for name, host in (("10-a.conf", "one.lab"), ("20-b.conf", "two.lab"), ("99.txt", "not.read")):
+            (folder / name).write_text(f'[[registry]]\nprefix = "q.io"\nlocation = "{host}"\n')
+        conf = load_registries_conf(environment={"XDG_CONFIG_HOME": str(tmp_path / "config"), "HOME": str(tmp_path)})
+        assert [str(source.reference) for source in conf.sources(parse_reference("q.io/a:1"))] == ["two.lab/a:1"]
+
+    def test_a_file_named_by_the_environment_is_the_only_one(self, tmp_path):
+        folder = tmp_path / "config" / "containers" / "registries.conf.d"
+        folder.mkdir(parents=True)
+        (folder / "10.conf").write_text('[[registry]]\nprefix = "q.io"\nlocation = "not.read"\n')
+        (tmp_path / "own.conf").write_text('[[registry]]\nprefix = "q.io"\nlocation = "own.lab"\n')
+        environment = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "CONTAINERS_REGISTRIES_CONF": str(tmp_path / "own.conf")}
+        conf = load_registries_conf(environment=environment)
+        assert [str(source.reference) for source in conf.sources(parse_reference("q.io/a:1"))] == ["own.lab/a:1"]
+
+    def test_one_repository_may_be_all_of_a_prefix(self, sources):
+        text = '[[registry]]\nprefix = "q.io/team/app"\nlocation = "m.lab/copy"\n'
+        assert sources(text, "q.io/team/app:1") == [("m.lab/copy:1", False)]
+        assert sources(text, f"q.io/team/app@{DIGEST}") == [(f"m.lab/copy@{DIGEST}", False)]
+
+    def test_an_exact_prefix_counts_before_a_wildcard_that_is_shorter(self, sources):
+        text = '[[registry]]\nprefix="*.example.com"\nlocation="wild.lab"\n[[registry]]\nprefix="a.example.com/x"\nlocation="exact.lab"\n'
+        assert sources(text, "a.example.com/x/y:1") == [("exact.lab/y:1", False)]
+        assert sources(text, "a.example.com/z:1") == [("wild.lab/z:1", False)]
+
+    def test_a_slash_at_the_end_says_nothing(self, sources):
+        text = '[[registry]]\nprefix = "q.io/"\nlocation = "m.lab/x/"\n[[registry.mirror]]\nlocation = "n.lab/"\n'
+        assert sources(text, "q.io/a:1") == [("n.lab/a:1", False), ("m.lab/x/a:1", False)]
 
 
 def test_the_empty_path_means_no_rules_at_all(tmp_path):
