@@ -185,15 +185,23 @@ class Blobs:
             path += f"?_state={quote(session.state)}"
         return {
             "Location": self._location(request, path),
-            # Nothing received is 0-0 as well: that is how both registries say it.
-            "Range": f"0-{max(session.upload.size - 1, 0)}",
+            "Range": self._received(request, session.upload.size),
             "Docker-Upload-Uuid": session.number,
         }
+
+    def _received(self, request: HttpRequest, size: int) -> str:
+        # Quay names the number of bytes when it is asked, not the last byte.
+        if self._options.quay and request.method == "GET":
+            return f"bytes=0-{size}"
+        # Nothing received is 0-0 as well: that is how both registries say it.
+        return f"0-{max(size - 1, 0)}"
 
     def _location(self, request: HttpRequest, path: str) -> str:
         if self._options.upload_location == "relative":
             return path
         scheme, rest = request.base_url.split("://", 1)
+        if self._options.upload_location == "other_name":
+            rest = f"registry.invalid:{rest.rpartition(':')[2]}"
         if self._options.upload_location == "wrong_scheme":
             scheme = "http" if scheme == "https" else "https"
         return f"{scheme}://{rest}{path}"

@@ -98,11 +98,15 @@ class DistributionApi:
             if not self._options.quay:
                 raise
             # Quay's body is the word "true", whatever the status.
-            headers = {"Content-Type": "text/html; charset=utf-8", **error.headers}
+            headers = {"Content-Type": "text/html; charset=utf-8", **self._features(), **error.headers}
             return HttpResponse(error.status, headers, b"true")
         if self._options.quay:
-            return HttpResponse(200, {"Content-Type": "text/html; charset=utf-8", **API_VERSION}, b"true")
+            return HttpResponse(200, {"Content-Type": "text/html; charset=utf-8", **self._features(), **API_VERSION}, b"true")
         return HttpResponse(200, {"Content-Type": "application/json", **API_VERSION}, b"{}")
+
+    def _features(self) -> dict[str, str]:
+        """What Quay says of itself since 3.17."""
+        return {"X-Sparse-Manifest-Support": "true" if self._options.sparse_indexes else "false"}
 
     def _manifest(self, request: HttpRequest, name: str, reference: str) -> HttpResponse:
         if request.method in ("GET", "HEAD"):

@@ -98,7 +98,8 @@ class Manifests:
         self._storage.put_manifest(repository, body, media_type, tag, digest)
         headers = {"Location": f"/v2/{repository}/manifests/{digest}", "Docker-Content-Digest": digest}
         subject = manifest.get("subject")
-        if self._options.referrers and isinstance(subject, dict):
+        # Quay keeps referrers without saying so here.
+        if self._options.referrers and not self._options.quay and isinstance(subject, dict):
             headers["OCI-Subject"] = str(subject.get("digest"))
         return empty_answer(201, headers)
 
@@ -142,6 +143,8 @@ class Manifests:
         with self._storage.lock:
             found = self._storage.repositories.get(repository)
             names = list(found.manifests) if found else []
+        if self._options.quay and digest not in names:
+            raise ApiError("MANIFEST_INVALID" if found else "NAME_UNKNOWN")
         for name in names:
             stored = self._storage.manifest(repository, name)
             if stored is None:

@@ -14,7 +14,7 @@ from ansible_collections.quayside.airgap.tests.support.certs import Certificates
 
 AUTH_KINDS = ("none", "basic", "token")
 QUIRKS = ("distribution", "quay")
-UPLOAD_LOCATIONS = ("relative", "absolute", "wrong_scheme")
+UPLOAD_LOCATIONS = ("relative", "absolute", "wrong_scheme", "other_name")
 ALL_ACTIONS = frozenset({"pull", "push", "delete", "*"})
 
 
@@ -61,7 +61,8 @@ class RegistryOptions:
     tls, client_certificates   certificates to serve https with; demand a certificate from the client too
     redirect_blobs       blob GETs are redirected to a second listener, which refuses requests with Authorization
     redirect_host        host name in those redirects: another one than the registry's is another site for clients
-    upload_location      `relative`, `absolute`, or `wrong_scheme` (http behind https and the other way round)
+    upload_location      `relative`, `absolute`, `wrong_scheme` (http behind https and the other way round), or
+                         `other_name` (the name that the registry has for itself, unknown to its clients)
     read_only            every write is refused
     max_body             bytes; longer request bodies get 413
     latency              seconds before every answer

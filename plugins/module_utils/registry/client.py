@@ -29,7 +29,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.http import (
     safe_url,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.auth import CredentialStore
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import raise_for
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import error_code, raise_for
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import (
     ACCEPT,
     OCI_INDEX,
@@ -58,6 +58,7 @@ _LIST_LIMIT = 64 << 20
 _ERROR_LIMIT = 1 << 20
 _PAGE = 1000
 _OCTETS = "application/octet-stream"
+_UNKNOWN = frozenset({"MANIFEST_INVALID", "MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ class RegistryClient:
 
     :ivar referrers_api: None until it is known.
     :ivar single_post: whether a blob can be sent with the POST itself; None until it is known.
-    :ivar mounts: None until it is known.
+    :ivar mounts: whether blobs of one repository can be linked into another of the same namespace; None until it is known.
+    :ivar sparse_indexes: whether it takes an index without all of its images; None until it is known.
     :ivar largest_body: bytes that the server took in one request at the most; None while it has refused none.
     """
 
@@ -105,18 +107,28 @@ class RegistryClient:
         self._connecting = threading.Lock()
         self._authorizer: Authorizer | None = None
         self._base = ""
-        self._announced: list[str] = []
+        self._announced: list[tuple[list[str], str]] = []
+        self._hiding: set[str] = set()
+        self._tag_lists: dict[str, frozenset[str]] = {}
+        self.sparse_indexes: bool | None = None
+        self.mounts: bool | None = None
         self._reluctant: set[str] = set()
         self.referrers_api: bool | None = None
         self.single_post: bool | None = None
-        self.mounts: bool | None = None
         self.largest_body: int | None = None
 
-    def announce(self, repositories: Iterable[str]) -> None:
-        """Say which repositories will be read: where tokens are needed, one will serve several of them."""
-        self._announced = list(repositories)
+    def announce(self, repositories: Iterable[str], actions: str = "pull") -> None:
+        """Say which repositories will be used, and for what: where tokens are needed, one will serve several of them.
+
+        :param actions: ``pull``, or ``pull,push`` for those that will be written.
+        """
+        self._announced.append((list(repositories), actions))
         if self._authorizer is not None:
-            self._authorizer.announce(self._announced)
+            self._authorizer.announce(*self._announced[-1])
+
+    def hides(self, repository: str) -> bool:
+        """Whether we may not look into a repository, or it is not there: without writing nobody can tell."""
+        return repository in self._hiding
 
     # -- manifests -------------------------------------------------------------------------------------------------------
 
@@ -125,6 +137,8 @@ class RegistryClient:
 
         :param identifier: a tag or a digest.
         """
+        if self.hides(repository):
+            return None
         where = self._where(repository, identifier)
         response = self._call("HEAD", f"{repository}/manifests/{identifier}", repository, headers={"Accept": ACCEPT})
         discard(response)
@@ -193,6 +207,8 @@ class RegistryClient:
 
     def head_blob(self, repository: str, digest: str) -> int | None:
         """The size of a blob in bytes (-1 when the registry does not say), None when it is not there."""
+        if self.hides(repository):
+            return None
         response = self._call("HEAD", f"{repository}/blobs/{digest}", repository, follow=True)
         discard(response)
         if response.status_code == 404:
@@ -266,7 +282,7 @@ class RegistryClient:
         content = read_limited(response, _ERROR_LIMIT, f"the answer for {digest}")
         if response.status_code not in (201, 202, 204):
             self._refuse("upload the blob", self._where(repository, digest), response, content, repository)
-        return self._session_of(response, upload.url)
+        return self._session_of(response, upload.url, repository)
 
     def finish_upload(self, repository: str, upload: Upload, digest: str, body: Body | None = None, *, retry: bool = False) -> None:
         """Send the rest of a blob, or all of it, and have it stored under its digest."""
@@ -281,11 +297,14 @@ class RegistryClient:
         """How many bytes of an interrupted upload the registry has, with the session to go on; None when it has lost it."""
         response = self._upload_call("GET", upload.url, repository, {}, None, retry=True)
         read_limited(response, _ERROR_LIMIT, "the state of an upload")
-        first, _separator, last = response.headers.get("Range", "").rpartition("=")[2].partition("-")
+        unit, _equals, span = response.headers.get("Range", "").rpartition("=")
+        first, _dash, last = span.partition("-")
         if response.status_code != 204 or first != "0" or not last.isdecimal():
             return None
-        # "0-0" means nothing or one byte, the registries differ: one byte more sent is refused, none at all never
-        return (int(last) + 1 if int(last) else 0), self._session_of(response, upload.url)
+        # The spec's "0-99" names the last byte; Quay's "bytes=0-100" the number of bytes. "0-0" means nothing or one byte, the
+        # registries differ: one byte more sent is refused, none at all never.
+        count = int(last) if unit or not int(last) else int(last) + 1
+        return count, self._session_of(response, upload.url, repository)
 
     def cancel_upload(self, repository: str, upload: Upload) -> None:
         """Give an upload up; registries clean the rest up by themselves, so that a failure to do so is no failure."""
@@ -294,13 +313,20 @@ class RegistryClient:
     # -- lists -----------------------------------------------------------------------------------------------------------
 
     def tags(self, repository: str) -> Iterator[list[str]]:
-        """Pages of the tags of a repository.
+        """Pages of the tags of a repository; a list that was read to its end is not asked for again.
 
         :raises NotFoundError: when there is no such repository.
         """
         action = f"list the tags of {self.registry}/{repository}"
+        if repository in self._tag_lists:
+            yield sorted(self._tag_lists[repository])
+            return
+        found: set[str] = set()
         for page in self._pages(f"{repository}/tags/list", "tags", repository, action):
-            yield [tag for tag in page if is_tag(tag)]
+            tags = [tag for tag in page if is_tag(tag)]
+            found.update(tags)
+            yield tags
+        self._tag_lists[repository] = frozenset(found)
 
     def catalog(self) -> Iterator[list[str]]:
         """Pages of the repositories that the registry shows to us."""
@@ -321,6 +347,9 @@ class RegistryClient:
             response, content = self._session.read(call, _MANIFEST_LIMIT, where)
             kind = response.headers.get("Content-Type", "").partition(";")[0]
             if response.status_code != 200 or kind != OCI_INDEX:
+                # Quay, which has the API, says that it does not know the manifest or the repository: nothing refers to it then
+                if response.status_code in (400, 404) and error_code(content) in _UNKNOWN:
+                    return found
                 # a registry that has the API must answer 200 with an index, even for an unknown digest ("Listing Referrers")
                 if response.status_code in (404, 405, 200, 400) and not found:
                     self.referrers_api = False
@@ -393,7 +422,11 @@ class RegistryClient:
             kind = response.headers.get("Content-Type")
             raise ProtocolError("find the distribution API of", self.registry, f"it answers {kind}, as a web page does, not a registry")
         authorizer = Authorizer(self._session, self.registry, base, lambda repository: self._store.find(self.registry, repository))
-        authorizer.announce(self._announced)
+        for repositories, actions in self._announced:
+            authorizer.announce(repositories, actions)
+        # Quay says so itself since 3.17
+        sparse = response.headers.get("X-Sparse-Manifest-Support", "").lower()
+        self.sparse_indexes = {"true": True, "false": False}.get(sparse)
         if response.status_code == 401 and authorizer.learn(response.headers) is None:
             raise ProtocolError(
                 "log in to",
@@ -431,7 +464,15 @@ class RegistryClient:
         for right in dict.fromkeys([more] if repository in self._reluctant else [actions, more]):
             scopes = frozenset([repository_scope(repository, right), *extra] if repository else [])
             response = self._authorized(
-                method, url, scopes, repository, headers or {}, body, retry=True, follow=follow, insist=right == more
+                method,
+                url,
+                scopes,
+                repository,
+                headers or {},
+                body,
+                retry=True,
+                follow=follow,
+                insist=right == more and self._access is not Access.LOOK,
             )
             if response.status_code not in (401, 403) or right == more or not self._uses_tokens():
                 return response
@@ -445,7 +486,10 @@ class RegistryClient:
     def _hidden(self, response: Response, repository: str) -> bool:
         """Whether a refusal means that the repository may not exist yet, as far as one may look without writing."""
         refused = self._access is Access.LOOK and response.status_code in (401, 403)
-        return refused and self._uses_tokens() and self._store.find(self.registry, repository) is not None
+        if refused and self._uses_tokens() and self._store.find(self.registry, repository) is not None:
+            self._hiding.add(repository)
+            return True
+        return False
 
     def _upload_call(
         self, method: str, url: str, repository: str, headers: Mapping[str, str], body: Body | None, *, retry: bool
@@ -511,9 +555,9 @@ class RegistryClient:
             return None
         if response.status_code != 202:
             self._refuse("upload the blob", where, response, content, repository)
-        return self._session_of(response, response.url)
+        return self._session_of(response, response.url, repository)
 
-    def _session_of(self, response: Response, asked: str) -> Upload:
+    def _session_of(self, response: Response, asked: str, repository: str) -> Upload:
         location = response.headers.get("Location")
         if not location:
             return Upload(asked)
@@ -523,8 +567,9 @@ class RegistryClient:
         except ValueError as error:
             raise ProtocolError("upload to", self.registry, f"it names no valid place to send content to ({error})") from error
         base = urlsplit(self._base)
-        # registries behind a TLS proxy that does not tell them so answer with http:// and their own name
-        if self._base.startswith("https:") and url.startswith("http:") and urlsplit(url).hostname == base.hostname:
+        # A registry that knows itself by another name than we do (a service name, a tunnel), or does not know that a proxy speaks
+        # TLS for it, is still the place where its own uploads go. A storage service has other paths.
+        if urlsplit(url).path.startswith(f"/v2/{repository}/blobs/uploads/"):
             url = urlsplit(url)._replace(scheme=base.scheme, netloc=base.netloc).geturl()
         minimum = response.headers.get("OCI-Chunk-Min-Length", "")
         return Upload(url, int(minimum) if minimum.isdecimal() else 0)
@@ -551,7 +596,12 @@ class RegistryClient:
     def _refuse(self, action: str, subject: str, response: Response, content: bytes, repository: str) -> NoReturn:
         hint = ""
         if response.status_code in (401, 403):
-            hint = login_hint(self.registry, self._store.find(self.registry, repository))
+            credentials = self._store.find(self.registry, repository)
+            hint = login_hint(self.registry, credentials)
+            # the login itself has succeeded when a token was issued
+            if credentials is not None and repository and self._uses_tokens():
+                right = "read it" if self._access is Access.READ else "write to it, or may not create it"
+                hint = f"There may be no {self.registry}/{repository}, or '{credentials.username}' may not {right}."
         raise_for(action, subject, response.status_code, content, hint)
 
     def _where(self, repository: str, identifier: str) -> str:

@@ -23,7 +23,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency i
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, CancelledError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import RetryPolicy
 from ansible_collections.quayside.airgap.plugins.module_utils.core.progress import Progress
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient, Upload
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.companions import ReferrersTag
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import (
     AccessError,
@@ -45,6 +45,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.plan impo
     Outcome,
     Placement,
     Push,
+    namespace,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.registries import Registries
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.resolve import Resolver
@@ -154,6 +155,8 @@ class CopyEngine:
         if self._options.dry_run:
             self._foretell(moves, copies, size)
             return
+        # not before: to ask for the right to write creates a repository in Quay
+        self._announce_writes(copies)
         self._progress.phase("copying", items=sum(copy.wanted for copy in copies), size=size)
         tasks: list[Callable[[], None]] = [partial(self._move, pool, move) for move in moves]
         tasks += [partial(self._store, copy) for copy in copies if copy.wanted and not copy.missing]
@@ -224,8 +227,7 @@ class CopyEngine:
             self._known.note(place.client.registry, move.digest, home)
             self._account(move, place, stored, [])
             self._arrived(pool, move, place, [*stored, *([home] if home not in place.mounts else [])], errors)
-            for repository in place.mounts:
-                pool.add(partial(self._mount, pool, move, place, home, repository), urgent=True)
+            self._spread(pool, move, place, home)
             return
         final = unreadable or next((error for error in errors.values() if error.transient), None)
         if final is not None:
@@ -237,37 +239,57 @@ class CopyEngine:
             place.uploads, place.mounts = rest[:1], rest[1:]
             pool.add(partial(self._move, pool, replace(move, placements=[place])), urgent=True)
 
-    def _mount(self, pool: WorkerPool, move: BlobMove, place: Placement, home: str, repository: str) -> None:
+    def _spread(self, pool: WorkerPool, move: BlobMove, place: Placement, home: str) -> None:
+        """Have a blob linked wherever else it is needed; in a foreign namespace, which may be closed to it, by one repository first."""
+        groups: dict[str, list[str]] = {}
+        for repository in place.mounts:
+            groups.setdefault(namespace(repository), []).append(repository)
+        for name, repositories in groups.items():
+            first = 1 if name != namespace(home) else len(repositories)
+            near = self._known.home(place.client.registry, move.digest, repositories[0]) or home
+            for repository in repositories[:first]:
+                pool.add(partial(self._mount, pool, move, place, near, repository, repositories[first:]), urgent=True)
+
+    def _mount(self, pool: WorkerPool, move: BlobMove, place: Placement, home: str, repository: str, followers: Sequence[str] = ()) -> None:
         self._cancellation.check()
         errors: dict[str, AirgapError] = {}
         try:
-            if self._link(place.client, move.digest, home, repository):
+            linked, upload = self._link(place.client, move.digest, home, repository)
+            if linked:
                 self._account(move, place, [], [repository])
             elif place.client.head_blob(repository, move.digest) is None:
-                target = Target(place.client, repository)
+                target = Target(place.client, repository, upload)
                 errors = {failed.repository: error for failed, error in self._send(move, [target]).items()}
                 self._account(move, place, [] if errors else [repository], [])
+            elif upload is not None:
+                place.client.cancel_upload(repository, upload)
         except CancelledError:
             raise
         except AirgapError as error:
             errors = {repository: error}
+        if not errors:
+            self._known.note(place.client.registry, move.digest, repository)
         self._arrived(pool, move, place, [repository], errors)
+        for follower in followers:
+            pool.add(partial(self._mount, pool, move, place, home if errors else repository, follower), urgent=True)
 
-    def _link(self, client: RegistryClient, digest: str, home: str, repository: str) -> bool:
-        """Whether the registry made a blob of one repository appear in another. One that never did is not asked again."""
+    def _link(self, client: RegistryClient, digest: str, home: str, repository: str) -> tuple[bool, Upload | None]:
+        """Whether the registry made a blob of one repository appear in another; if not, the upload that it began instead.
+
+        A registry that does not even do so within a namespace is not asked again.
+        """
         if client.mounts is False:
-            return False
+            return False, None
         try:
             upload = client.mount_blob(repository, digest, home)
         except RegistryError as error:
             # not being allowed to read the other repository is no reason to do without the blob
             if error.transient:
                 raise
-            return False
-        client.mounts = upload is None or bool(client.mounts)
-        if upload is not None:
-            client.cancel_upload(repository, upload)
-        return upload is None
+            return False, None
+        if upload is None or namespace(home) == namespace(repository):
+            client.mounts = upload is None or bool(client.mounts)
+        return upload is None, upload
 
     def _send(self, move: BlobMove, targets: list[Target]) -> dict[Target, AirgapError]:
         first: AirgapError | None = None
@@ -360,24 +382,32 @@ class CopyEngine:
         else:
             stored, noted = self._put_sparse(copy, push, push.fallback), None
         subject = stored.subject
-        if subject and noted != subject and client.referrers_api is not True and not self._referrers.record(client, repository, stored):
+        if not subject or noted == subject:
+            return
+        # Quay keeps referrers without saying so in its answer, and lists them once the manifest is there
+        client.referrers(repository, subject)
+        if client.referrers_api is not True and not self._referrers.record(client, repository, stored):
             copy.outcome.notes.append(
                 f"{stored.digest} refers to {subject}, but the registry does not list referrers, and the tag that would do so is taken."
             )
 
     def _put_sparse(self, copy: ImageCopy, push: Push, fallback: Manifest) -> Manifest:
         client, repository, outcome = copy.target.client, copy.target.repository, copy.outcome
-        try:
-            client.put_manifest(repository, push.identifier, push.manifest)
-        except RegistryError as error:
-            if error.code not in _INCOMPLETE and error.status not in (400, 404, 422):
-                raise
-            identifier = fallback.digest if push.identifier == push.manifest.digest else push.identifier
-            client.put_manifest(repository, identifier, fallback)
-            outcome.index, outcome.digest = "rewritten", fallback.digest
-            return fallback
-        outcome.index = "sparse"
-        return push.manifest
+        if client.sparse_indexes is not False:
+            try:
+                client.put_manifest(repository, push.identifier, push.manifest)
+            except RegistryError as error:
+                if error.code not in _INCOMPLETE and error.status not in (400, 404, 422):
+                    raise
+            else:
+                client.sparse_indexes = True
+                outcome.index = "sparse"
+                return push.manifest
+        identifier = fallback.digest if push.identifier == push.manifest.digest else push.identifier
+        client.put_manifest(repository, identifier, fallback)
+        client.sparse_indexes = False
+        outcome.index, outcome.digest = "rewritten", fallback.digest
+        return fallback
 
     # -- failures --------------------------------------------------------------------------------------------------------
 
@@ -402,7 +432,12 @@ class CopyEngine:
         """
         if digest and isinstance(error, NotFoundError):
             return copy.outcome.source.digest is None
-        if isinstance(error, RegistryError) and error.code in ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"):
+        if not isinstance(error, RegistryError) or digest:
+            return False
+        # Quay calls a manifest invalid for want of a blob, and does not always name the blob
+        believed = len(copy.blobs) > copy.outcome.moved
+        lacking = error.code in ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
+        if lacking or (error.code == "MANIFEST_INVALID" and (error.digests or believed)):
             copy.distrusted = frozenset(error.digests) & frozenset(copy.blobs) or frozenset(copy.blobs)
             return True
         return False
@@ -429,6 +464,14 @@ class CopyEngine:
                 repositories.setdefault(copy.target.client, []).append(copy.target.repository)
         for client, names in repositories.items():
             client.announce(names)
+
+    def _announce_writes(self, copies: list[ImageCopy]) -> None:
+        repositories: dict[RegistryClient, list[str]] = {}
+        for copy in copies:
+            if copy.wanted:
+                repositories.setdefault(copy.target.client, []).append(copy.target.repository)
+        for client, names in repositories.items():
+            client.announce(names, "pull,push")
 
     def _mark_stopped(self, copies: list[ImageCopy]) -> None:
         for copy in copies:

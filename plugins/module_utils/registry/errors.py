@@ -49,6 +49,11 @@ def raise_for(action: str, subject: str, status: int, body: bytes, hint: str = "
     raise error
 
 
+def error_code(body: bytes) -> str:
+    """The registry's own code in an answer, such as ``NAME_UNKNOWN``; empty where there is none."""
+    return _read(body)[0]
+
+
 def _read(body: bytes) -> tuple[str, str, tuple[str, ...]]:
     try:
         document = json.loads(body)
@@ -65,12 +70,20 @@ def _read(body: bytes) -> tuple[str, str, tuple[str, ...]]:
         )
         return "", str(words)[:_WORDS], ()
     found = [item for item in errors if isinstance(item, dict)]
-    words = "; ".join(dict.fromkeys(str(item.get("message") or "") for item in found if item.get("message")))
+    words = "; ".join(
+        dict.fromkeys(text for item in found for text in (str(item.get("message") or ""), _reason(item.get("detail"))) if text)
+    )
     return (
         str(found[0].get("code") or ""),
         words[:_WORDS],
         tuple(dict.fromkeys(_digests([item.get("detail") for item in found]))),
     )
+
+
+def _reason(detail: Any) -> str:
+    """The first line of what Quay gives as the reason."""
+    text = detail.get("message") if isinstance(detail, dict) else None
+    return text.strip().partition("\n")[0] if isinstance(text, str) else ""
 
 
 def _digests(value: Any) -> list[str]:

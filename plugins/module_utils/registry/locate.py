@@ -74,7 +74,7 @@ def locate(
     distrusted = {(copy.target.client, copy.target.repository, digest) for copy in copies for digest in copy.distrusted}
 
     def ask(move: BlobMove, place: Placement) -> None:
-        place.home = known.home(place.client.registry, move.digest)
+        place.home = known.home(place.client.registry, move.digest, place.mounts[0])
         candidates = place.likely[:_LIKELY] or place.mounts[:1]
         while place.home is None and candidates:
             first = candidates.pop(0)
@@ -98,7 +98,8 @@ def locate(
     if _look_into_unchanged(pool, moves, copies, known):
         for move in moves:
             for place in move.placements:
-                place.home = place.home or known.home(place.client.registry, move.digest)
+                if place.mounts:
+                    place.home = place.home or known.home(place.client.registry, move.digest, place.mounts[0])
     for move in moves:
         for place in move.placements:
             _settle(place, move, known)

@@ -184,17 +184,27 @@ class BlobMove:
 
 @dataclass
 class Known:
-    """Which repository of a registry is known to have a blob. Filled while a run goes on, never from an earlier one."""
+    """Which repositories of a registry are known to have a blob. Filled while a run goes on, never from an earlier one.
 
-    homes: dict[tuple[str, str], str] = field(default_factory=dict)
+    One repository is kept for each namespace, because the right to read, which mounting takes, mostly goes by namespace.
+    """
+
+    homes: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
     def note(self, registry: str, digest: str, repository: str) -> None:
-        """Remember that a blob is there; the first repository stays."""
-        self.homes.setdefault((registry, digest), repository)
+        """Remember that a blob is there; the first repository of a namespace stays."""
+        self.homes.setdefault((registry, digest), {}).setdefault(namespace(repository), repository)
 
-    def home(self, registry: str, digest: str) -> str | None:
-        return self.homes.get((registry, digest))
+    def home(self, registry: str, digest: str, near: str) -> str | None:
+        """A repository that has the blob, of the namespace of another one if possible; None where none is known."""
+        found = self.homes.get((registry, digest), {})
+        return found.get(namespace(near)) or next(iter(found.values()), None)
 
     def forget(self, registry: str, digest: str) -> None:
         """The blob turned out to be missing after all."""
         self.homes.pop((registry, digest), None)
+
+
+def namespace(repository: str) -> str:
+    """The first component of a repository's path: the organisation in Quay."""
+    return repository.partition("/")[0]

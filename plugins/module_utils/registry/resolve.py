@@ -101,6 +101,8 @@ class Resolver:
                 destination = copy.outcome.destination
                 copy.existing = copy.target.client.head_manifest(copy.target.repository, destination.tag or destination.digest or "")
                 copy.outcome.previous = copy.existing or ""
+                if copy.target.client.hides(copy.target.repository):
+                    copy.outcome.notes.append("Without writing nobody can tell whether the repository may be created or written to.")
         current = {image.digest, image.reduced.digest if image.reduced is not None else image.digest}
         stale = any(copy.existing not in current for copy in copies if copy.error is None)
         if stale:
@@ -151,12 +153,15 @@ class Resolver:
         if len(image.chosen) < len({child.digest for child in root.children}):
             image.reduced = root.reduced(image.chosen, str(image.reference))
 
-    def _load(self, image: _Image, request: CopyRequest) -> None:
-        """Have the manifest, and those below it, at hand."""
+    def _load_root(self, image: _Image, request: CopyRequest) -> None:
         if image.root is None:
             image.root = image.place.client.get_manifest(image.place.repository, image.digest)
             self._choose(image, request)
-        if image.children is None:
+
+    def _load(self, image: _Image, request: CopyRequest) -> None:
+        """Have the manifest, and those below it, at hand."""
+        self._load_root(image, request)
+        if image.root is not None and image.children is None:
             image.children = []
             self._descend(image.place, image.root, image.chosen, image.children, 1)
 
@@ -212,7 +217,7 @@ class Resolver:
         copy.source = image.place
         if image.reduced is not None and copy.existing == image.reduced.digest:
             outcome.index, outcome.digest = "rewritten", image.reduced.digest
-        elif copy.existing != image.digest or (image.reduced is not None and not self._has_chosen(image, copy)):
+        elif copy.existing != image.digest or not self._is_complete(image, request, copy):
             self._load(image, request)
             self._plan_tree(image, copy)
         elif image.reduced is not None:
@@ -222,9 +227,16 @@ class Resolver:
             outcome.state = UNCHANGED
             self._note_blobs(copy, image)
 
-    def _has_chosen(self, image: _Image, copy: ImageCopy) -> bool:
-        """Whether the destination, which has the whole index, has the images that are asked for now."""
-        return all(copy.target.client.head_manifest(copy.target.repository, digest) is not None for digest in sorted(image.chosen))
+    def _is_complete(self, image: _Image, request: CopyRequest, copy: ImageCopy) -> bool:
+        """Whether the destination, which has the index itself, has the images of it that are asked for now.
+
+        Only registries that take an index without all of its images can lack some, and only those that say so are known.
+        """
+        client, repository = copy.target.client, copy.target.repository
+        if image.reduced is None and not client.sparse_indexes:
+            return True
+        self._load_root(image, request)
+        return all(client.head_manifest(repository, digest) is not None for digest in sorted(image.chosen))
 
     def _plan_tree(self, image: _Image, copy: ImageCopy) -> None:
         root = image.root

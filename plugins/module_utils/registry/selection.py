@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Any, Callable, TypeVar
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import WorkerPool
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, CancelledError, InputError
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.companions import COMPANION_TAG, tag_of
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import NotFoundError
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import Platform
@@ -149,6 +151,7 @@ def expand(selection: Selection, entries: Sequence[Entry], sources: Registries, 
     """
     everything = [*entries, *_discovered(selection, sources)] if selection.discover is not None else list(entries)
     mine = [entry for entry in everything if selection.shard.has(entry.source.repository)]
+    _announce(mine, sources)
     listed: dict[int, list[str] | AirgapError] = {}
 
     def list_tags(position: int, entry: Entry) -> None:
@@ -258,6 +261,18 @@ def _discovered(selection: Selection, sources: Registries) -> list[Entry]:
         error.hint = "This registry does not list its repositories: name them with the option images."
         raise
     return entries
+
+
+def _announce(entries: Sequence[Entry], sources: Registries) -> None:
+    """Tell the registries whose tags will be listed: where tokens are needed, one serves several repositories."""
+    repositories: dict[RegistryClient, list[str]] = {}
+    for entry in entries:
+        if entry.source.identifier is None:
+            with suppress(AirgapError):  # a blocked registry is told of when the tags are listed
+                client, reference = sources.candidates(entry.source)[0]
+                repositories.setdefault(client, []).append(reference.repository)
+    for client, names in repositories.items():
+        client.announce(names)
 
 
 def _tags(entry: Entry, sources: Registries) -> list[str]:

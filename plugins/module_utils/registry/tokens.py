@@ -27,7 +27,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.http import (
     safe_url,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.auth import Credentials
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import RegistryError, raise_for
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import AccessError, RegistryError, raise_for
 
 Scopes = frozenset[str]
 _Key = tuple[Scopes, str]
@@ -41,6 +41,7 @@ _LONGEST_LIFETIME = 365 * 86400.0
 _USABLE_SHARE = 0.8
 # Repositories that one token is asked for: a token for many more may grow past what servers take as a header
 _GROUP = 16
+_WRITE = "pull,push"
 # RFC 9110, 11.6.1: a scheme is a word, a parameter is a word with a value, and commas stand between both kinds
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER = re.compile(rf'({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
@@ -106,9 +107,12 @@ class Authorizer:
         self._locks: dict[_Key, threading.Lock] = {}
         self._groups: dict[_Key, tuple[_Key, ...]] = {}
         self._lock = threading.Lock()
+        self._first_login = threading.Lock()
+        self._accepted: set[Credentials | None] = set()
+        self._refused: dict[Credentials | None, AccessError] = {}
 
-    def announce(self, repositories: Iterable[str]) -> None:
-        """Say which repositories will be read, so that one token may serve several of them.
+    def announce(self, repositories: Iterable[str], actions: str = "pull") -> None:
+        """Say which repositories will be used, and for what, so that one token may serve several of them.
 
         A token service takes several scopes at once, and grants what it can of them (reference/quay.md 6).
         """
@@ -117,7 +121,7 @@ class Authorizer:
             by_credentials.setdefault(self._credentials(repository), []).append(repository)
         for names in by_credentials.values():
             for begin in range(0, len(names), _GROUP):
-                group = tuple((frozenset({repository_scope(name, "pull")}), name) for name in names[begin : begin + _GROUP])
+                group = tuple((frozenset({repository_scope(name, actions)}), name) for name in names[begin : begin + _GROUP])
                 with self._lock:
                     lock = threading.Lock()
                     for key in group:
@@ -147,7 +151,7 @@ class Authorizer:
         credentials = self._credentials(repository)
         if challenge.scheme == "basic":
             return credentials.basic() if credentials is not None else None
-        key = (scopes, repository)
+        key = self._covering(scopes, repository)
         with self._lock:
             lock = self._locks.setdefault(key, threading.Lock())
         # one thread fetches, those that want the same wait for it
@@ -159,23 +163,51 @@ class Authorizer:
 
     def forget(self, scopes: Scopes, repository: str) -> None:
         """Throw the token for these rights away: the registry did not take it. The next one will be for these rights alone."""
-        self._tokens.pop((scopes, repository), None)
-        self._groups.pop((scopes, repository), None)
+        key = self._covering(scopes, repository)
+        self._tokens.pop(key, None)
+        self._groups.pop(key, None)
+
+    def _covering(self, scopes: Scopes, repository: str) -> _Key:
+        """The key of the token for some rights: to mount, a token that is good for writing to both repositories will do."""
+        own = frozenset({repository_scope(repository, _WRITE)})
+        if own < scopes:
+            names = {name for _scopes, name in self._groups.get((own, repository), ())}
+            if all(_name_of(scope) in names for scope in scopes):
+                return (own, repository)
+        return (scopes, repository)
 
     def _renew(self, challenge: Challenge, key: _Key, credentials: Credentials | None) -> str:
         keys = self._groups.get(key, (key,))
         try:
-            token, lifetime = self._fetch(challenge, frozenset(scope for scopes, _name in keys for scope in scopes), credentials)
+            token, lifetime = self._log_in(challenge, frozenset(scope for scopes, _name in keys for scope in scopes), credentials)
         except RegistryError as error:
-            # some services refuse the whole for one part of it; a wrong password is refused again, with its own words
-            if len(keys) == 1 or error.transient:
+            # some services refuse the whole for one part of it
+            if len(keys) == 1 or error.transient or error.status == 401:
                 raise
             keys = (key,)
-            token, lifetime = self._fetch(challenge, key[0], credentials)
+            token, lifetime = self._log_in(challenge, key[0], credentials)
         expires = time.monotonic() + lifetime * _USABLE_SHARE
         for each in keys:
             self._tokens[each] = (token, expires)
         return token
+
+    def _log_in(self, challenge: Challenge, scopes: Scopes, credentials: Credentials | None) -> tuple[str, float]:
+        """Fetch a token; with credentials that were refused once never again, since Quay locks accounts after some failures."""
+        if credentials in self._accepted:
+            return self._fetch(challenge, scopes, credentials)
+        # until they have proved good, one thread tries them and the others wait for what it learns
+        with self._first_login:
+            refusal = self._refused.get(credentials)
+            if refusal is not None:
+                raise refusal
+            try:
+                found = self._fetch(challenge, scopes, credentials)
+            except AccessError as error:
+                if error.status == 401:
+                    self._refused[credentials] = error
+                raise
+            self._accepted.add(credentials)
+            return found
 
     def _fetch(self, challenge: Challenge, scopes: Scopes, credentials: Credentials | None) -> tuple[str, float]:
         if not _is_url(challenge.realm):
@@ -240,6 +272,10 @@ def _is_url(text: str) -> bool:
         return origin(text).startswith(("http://", "https://"))
     except ValueError:
         return False
+
+
+def _name_of(scope: str) -> str:
+    return scope.partition(":")[2].rpartition(":")[0]
 
 
 def _merged(scopes: Scopes) -> list[str]:

@@ -11,7 +11,7 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Callable
 
@@ -51,10 +51,14 @@ Meter = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Target:
-    """A repository that shall have the blob."""
+    """A repository that shall have the blob.
+
+    :ivar upload: a session that the registry has begun already, in place of a mount.
+    """
 
     client: RegistryClient
     repository: str
+    upload: Upload | None = field(default=None, compare=False)
 
 
 class BlobReader:
@@ -264,7 +268,10 @@ def _send_small(
 def _upload_small(target: Target, digest: str, content: bytes, retry: RetryPolicy, cancellation: Cancellation) -> None:
     for attempt in range(_NEW_SESSIONS + 1):
         try:
-            target.client.upload_bytes(target.repository, digest, content)
+            if target.upload is not None and not attempt:
+                target.client.finish_upload(target.repository, target.upload, digest, content, retry=True)
+            else:
+                target.client.upload_bytes(target.repository, digest, content)
             return
         except RegistryError as error:
             # an answer that was lost and asked for again finds its session closed: the content may be there by now, or comes again
@@ -294,7 +301,7 @@ def _stream(
 ) -> None:
     """Upload from a reader, which can begin again at any byte it has passed, until the target has it or patience ends."""
     client, repository = target.client, target.repository
-    upload: Upload | None = None
+    upload = target.upload
     offset = 0
     mismatches = 0
     failures = 0

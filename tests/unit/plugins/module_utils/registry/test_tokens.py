@@ -308,7 +308,7 @@ def pull(name):
 def test_one_token_serves_several_announced_repositories():
     names = [f"team/app{number}" for number in range(20)]
     with Service() as service:
-        service.authorizer.announce(names)
+        service.authorizer.announce(names, "pull")
         assert {service.authorizer.header(pull(name), name) for name in names} == {"Bearer t1", "Bearer t2"}
         assert [len(scopes) for scopes in service.scopes] == [16, 4]
         assert sorted(scope for scopes in service.scopes for scope in scopes) == sorted(f"repository:{name}:pull" for name in names)
@@ -316,7 +316,7 @@ def test_one_token_serves_several_announced_repositories():
 
 def test_other_rights_are_asked_for_by_themselves():
     with Service() as service:
-        service.authorizer.announce(["a", "b"])
+        service.authorizer.announce(["a", "b"], "pull")
         service.authorizer.header(frozenset({"repository:a:pull,push"}), "a")
         assert service.scopes == [["repository:a:pull,push"]]
 
@@ -324,7 +324,7 @@ def test_other_rights_are_asked_for_by_themselves():
 def test_repositories_with_credentials_of_their_own_do_not_share():
     other = Credentials("other", "secret")
     with Service(credentials=lambda repository: other if repository.startswith("theirs/") else BOT) as service:
-        service.authorizer.announce(["ours/a", "theirs/a", "ours/b", "theirs/b"])
+        service.authorizer.announce(["ours/a", "theirs/a", "ours/b", "theirs/b"], "pull")
         for name in ("ours/a", "theirs/b", "ours/b", "theirs/a"):
             service.authorizer.header(pull(name), name)
         assert service.scopes == [
@@ -339,14 +339,14 @@ def test_a_service_that_refuses_several_is_asked_for_one():
         return reply(400, "too much") if request.raw_query.count("scope=") > 1 else reply(200, '{"token": "t"}')
 
     with Service(answer) as service:
-        service.authorizer.announce(["a", "b"])
+        service.authorizer.announce(["a", "b"], "pull")
         assert service.authorizer.header(pull("a"), "a") == "Bearer t"
         assert [len(scopes) for scopes in service.scopes] == [2, 1]
 
 
 def test_a_shared_token_that_was_not_taken_is_replaced_by_one_for_the_repository_alone():
     with Service() as service:
-        service.authorizer.announce(["a", "b"])
+        service.authorizer.announce(["a", "b"], "pull")
         service.authorizer.header(pull("a"), "a")
         service.authorizer.forget(pull("a"), "a")
         assert service.authorizer.header(pull("a"), "a") == "Bearer t2"
