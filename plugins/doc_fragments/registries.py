@@ -72,7 +72,7 @@ options:
   parallel:
     description: How many requests are under way at once, from 1 to 64.
     type: int
-    default: 8
+    default: 16
   retries:
     description:
       - How often a call is made again after a failure that may pass (connection lost, time limit, HTTP status 408, 429, 500, 502,

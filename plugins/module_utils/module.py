@@ -70,7 +70,7 @@ def sides_spec() -> Spec:
     spec: Spec = {
         "authfile": {"type": "path"},
         "registries_conf": {"type": "str"},
-        "parallel": {"type": "int", "default": 8},
+        "parallel": {"type": "int", "default": 16},
         "retries": {"type": "int", "default": 5},
         "timeout": {"type": "int", "default": 60},
     }

@@ -65,7 +65,7 @@ class CopyOptions:
     :ivar dry_run: find out and decide, but store nothing.
     """
 
-    parallel: int = 8
+    parallel: int = 16
     signatures: str = "copy"
     stop_at_failure: bool = False
     dry_run: bool = False

@@ -41,7 +41,7 @@ class WireOptions:
     :ivar timeout: seconds of silence after which an answer is given up.
     """
 
-    parallel: int = 8
+    parallel: int = 16
     retries: int = 5
     timeout: int = 60
     authfile: str | None = None
