@@ -105,6 +105,6 @@ def manifest_writes(registry: SandboxRegistry) -> list[str]:
     """``repository:tag`` or ``repository@digest`` of each manifest that was stored, in order."""
     names = []
     for asked in registry.select(method="PUT", path="/manifests/", status=201):
-        repository, _, identifier = asked.path[len("/v2/") :].partition("/manifests/")
+        repository, _ignored, identifier = asked.path[len("/v2/") :].partition("/manifests/")
         names.append(f"{repository}{'@' if ':' in identifier else ':'}{identifier}")
     return names

@@ -180,7 +180,7 @@ class Proxy:
         head = read_head(client)
         if not head:
             return
-        first, _, rest = head.partition(b"\r\n")
+        first, _ignored, rest = head.partition(b"\r\n")
         method, target, _version = first.decode().split()
         self.asked.append(f"{method} {target}")
         self.heads.append(head)

@@ -78,7 +78,7 @@ def test_several_threads_may_add():
     with WorkerPool(4) as pool:
 
         def spread():
-            threads = [threading.Thread(target=pool.add, args=(lambda: done.append(1),)) for _ in range(20)]
+            threads = [threading.Thread(target=pool.add, args=(lambda: done.append(1),)) for _ignored in range(20)]
             for thread in threads:
                 thread.start()
             for thread in threads:

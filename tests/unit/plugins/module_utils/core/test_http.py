@@ -335,7 +335,7 @@ def test_an_address_that_does_not_answer_runs_into_the_time_limit(make_session):
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
     port = listener.getsockname()[1]
-    fillers = [socket.socket() for _ in range(4)]
+    fillers = [socket.socket() for _ignored in range(4)]
     for filler in fillers:
         filler.setblocking(False)
         filler.connect_ex(("127.0.0.1", port))
@@ -459,7 +459,7 @@ def test_a_body_that_is_not_what_its_encoding_says_is_a_sentence(make_session):
 def test_one_connection_serves_call_after_call(make_session, method):
     with ScriptedServer([reply(200, "body")]) as server:
         session = make_session()
-        for _ in range(5):
+        for _ignored in range(5):
             read_limited(session.send(method, server.url, body=b"x" if method == "PUT" else None), 100, "it")
         assert len(server.calls) == 5
         assert server.connections == 1
@@ -470,7 +470,7 @@ def test_an_answer_that_nobody_wants_leaves_its_connection_to_the_next_call(make
     """To throw the connection away would cost every look-up a handshake."""
     with ScriptedServer([reply(200, b"x" * size)]) as server:
         session = make_session()
-        for _ in range(5):
+        for _ignored in range(5):
             discard(session.send(method, server.url))
         assert server.connections == 1
 
@@ -512,10 +512,10 @@ def test_threads_share_the_pool(make_session):
         session = make_session(connections=4)
 
         def calls() -> None:
-            for _ in range(10):
+            for _ignored in range(10):
                 get(session, server.url)
 
-        threads = [threading.Thread(target=calls) for _ in range(4)]
+        threads = [threading.Thread(target=calls) for _ignored in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -538,7 +538,7 @@ def test_a_kept_connection_that_the_server_has_closed_costs_no_failure(make_sess
         waits.wait(0.1)
 
     with raw_server(talk) as port:
-        for _ in range(3):
+        for _ignored in range(3):
             assert get(session, f"http://127.0.0.1:{port}/") == b"ok"
             time.sleep(0.15)
 
@@ -567,7 +567,7 @@ def test_a_url_is_shown_without_what_may_be_secret():
 def test_pauses_grow_up_to_the_cap():
     policy = RetryPolicy(retries=9, base=1.0, cap=10.0)
     for attempt, full in enumerate([1.0, 2.0, 4.0, 8.0, 10.0, 10.0]):
-        pauses = [policy.pause(attempt) for _ in range(50)]
+        pauses = [policy.pause(attempt) for _ignored in range(50)]
         assert all(full / 2 <= pause <= full for pause in pauses)
         assert len(set(pauses)) > 1
 

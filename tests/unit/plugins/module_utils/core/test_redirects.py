@@ -91,7 +91,7 @@ def test_the_same_host_by_another_name_is_another_server(session):
 def test_a_redirect_keeps_the_connection(session):
     with ScriptedServer([reply(200, "there")]) as storage:
         with ScriptedServer([reply(307, "moved", Location=storage.url)]) as server:
-            for _ in range(4):
+            for _ignored in range(4):
                 fetch(session, server.url)
             assert server.connections == 1
         assert storage.connections == 1

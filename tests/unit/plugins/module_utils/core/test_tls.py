@@ -210,7 +210,7 @@ def test_all_connections_of_a_session_share_one_context(server, certificates, mo
 
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counted)
     session = HttpSession(HttpSettings(tls=TlsSettings(ca_path=str(certificates.ca))))
-    responses = [session.send("GET", server.url) for _ in range(4)]
+    responses = [session.send("GET", server.url) for _ignored in range(4)]
     assert [response.status_code for response in responses] == [200] * 4
     session.close()
     assert server.connections == 4
@@ -219,7 +219,7 @@ def test_all_connections_of_a_session_share_one_context(server, certificates, mo
 
 def test_a_connection_is_used_again(server, certificates):
     session = HttpSession(HttpSettings(tls=TlsSettings(ca_path=str(certificates.ca))))
-    for _ in range(4):
+    for _ignored in range(4):
         read_limited(session.send("GET", server.url), 1000, "the page")
     session.close()
     assert server.connections == 1

@@ -275,7 +275,7 @@ def test_cancelling_wakes_a_reader_that_waits_to_try_again(source):
 
 def test_a_reader_that_is_left_early_gives_no_half_read_connection_to_the_next(source):
     reading = Reading(source)
-    for _ in range(3):
+    for _ignored in range(3):
         pieces = reading.reader.pieces(0)
         assert next(pieces) == CONTENT[:CHUNK]
         pieces.close()
@@ -284,6 +284,6 @@ def test_a_reader_that_is_left_early_gives_no_half_read_connection_to_the_next(s
 
 def test_blob_after_blob_comes_over_one_connection(source):
     reading = Reading(source)
-    for _ in range(4):
+    for _ignored in range(4):
         assert reading.all() == CONTENT
     assert len({request.connection for request in source.select(path="/blobs/")}) == 1

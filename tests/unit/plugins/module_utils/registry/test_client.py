@@ -607,7 +607,7 @@ def test_what_goes_wrong_with_plain_http_is_told_as_such():
 
 
 def test_many_threads_make_one_first_contact(registry, client):
-    threads = [threading.Thread(target=client.head_manifest, args=("team/app", "v1")) for _ in range(8)]
+    threads = [threading.Thread(target=client.head_manifest, args=("team/app", "v1")) for _ignored in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

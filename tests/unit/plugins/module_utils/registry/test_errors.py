@@ -74,7 +74,7 @@ def test_long_words_are_cut():
 )
 def test_the_status_decides_on_the_type(status, kind):
     error = answer(status, b"")
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert error.status == status
     assert str(error) == f"Could not read r.example/x:1: the registry answered {status}. Look again."
 

@@ -88,7 +88,7 @@ def reads(registry):
 @SIZES
 @pytest.mark.parametrize("number", [2, 3, 10])
 def test_several_destinations_cost_one_read(source, start, content, number):
-    destinations = [start() for _ in range(number)]
+    destinations = [start() for _ignored in range(number)]
     assert Transfer(source, *destinations).send(content) == {}
     assert all(stored(destination, content) for destination in destinations)
     # a crowd is served in groups

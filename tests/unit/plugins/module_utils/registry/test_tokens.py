@@ -234,7 +234,7 @@ def test_where_nothing_sensible_is_said_a_token_lives_a_minute(answer):
         service.authorizer.header(PULL, "team/app")
         service.authorizer.header(PULL, "team/app")
         assert service.given == 1
-        ((_token, expires),) = service.authorizer._tokens.values()
+        expires = next(iter(service.authorizer._tokens.values()))[1]
         assert 40 < expires - time.monotonic() <= 60
 
 
@@ -242,7 +242,7 @@ def test_where_nothing_sensible_is_said_a_token_lives_a_minute(answer):
 def test_no_token_lives_for_ever(body):
     with Service(lambda _request: reply(200, body)) as service:
         service.authorizer.header(PULL, "team/app")
-        ((_token, expires),) = service.authorizer._tokens.values()
+        expires = next(iter(service.authorizer._tokens.values()))[1]
         assert expires - time.monotonic() <= 60
 
 
@@ -283,7 +283,7 @@ def test_many_threads_ask_once():
         return reply(200, '{"token": "t"}')
 
     with Service(answer) as service:
-        threads = [threading.Thread(target=service.authorizer.header, args=(PULL, "team/app")) for _ in range(8)]
+        threads = [threading.Thread(target=service.authorizer.header, args=(PULL, "team/app")) for _ignored in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -352,6 +352,80 @@ def test_a_shared_token_that_was_not_taken_is_replaced_by_one_for_the_repository
         assert service.authorizer.header(pull("a"), "a") == "Bearer t2"
         assert service.authorizer.header(pull("b"), "b") == "Bearer t1"
         assert service.scopes == [["repository:a:pull", "repository:b:pull"], ["repository:a:pull"]]
+
+
+def test_a_password_that_was_refused_is_not_tried_again():
+    with Service(lambda _request: reply(401, "wrong")) as service:
+        for name in ("a", "b", "a"):
+            with pytest.raises(AccessError, match="wrong"):
+                service.authorizer.header(pull(name), name)
+        assert service.given == 1
+
+
+def test_until_a_password_has_proved_good_it_is_tried_by_one_thread_only():
+    def answer(_request: HttpRequest) -> HttpResponse:
+        time.sleep(0.1)
+        return reply(401, "wrong")
+
+    refusals = []
+    with Service(answer) as service:
+
+        def ask(name):
+            with pytest.raises(AccessError):
+                service.authorizer.header(pull(name), name)
+            refusals.append(name)
+
+        threads = [threading.Thread(target=ask, args=(f"r{number}",)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert service.given == 1
+    assert len(refusals) == 8
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_what_is_no_wrong_password_is_asked_again(status):
+    answers = [reply(status)] * (1 if status == 403 else 4) + [reply(200, '{"token": "t"}')]
+    with Service(lambda _request: answers.pop(0) if len(answers) > 1 else answers[0]) as service:
+        with pytest.raises(RegistryError):
+            service.authorizer.header(pull("a"), "a")
+        assert service.authorizer.header(pull("b"), "b") == "Bearer t"
+
+
+def test_a_password_that_proved_good_is_not_doubted_for_one_repository():
+    def answer(request: HttpRequest) -> HttpResponse:
+        return reply(401, "not there") if "closed" in request.raw_query else reply(200, '{"token": "t"}')
+
+    with Service(answer) as service:
+        assert service.authorizer.header(pull("open"), "open") == "Bearer t"
+        with pytest.raises(AccessError):
+            service.authorizer.header(pull("closed"), "closed")
+        assert service.authorizer.header(pull("other"), "other") == "Bearer t"
+
+
+def test_what_nobody_may_read_without_a_login_says_nothing_about_the_rest():
+    """A service may answer 401 for a repository that is not public; without a password there is none that could be wrong."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        return reply(401, "log in first") if "private" in request.raw_query else reply(200, '{"token": "t"}')
+
+    with Service(answer, credentials=None) as service:
+        service.authorizer.announce(["private", "public"], "pull")
+        with pytest.raises(AccessError):
+            service.authorizer.header(pull("private"), "private")
+        assert service.authorizer.header(pull("public"), "public") == "Bearer t"
+
+
+def test_to_mount_the_token_for_writing_to_both_repositories_will_do():
+    with Service() as service:
+        service.authorizer.announce(["a", "b"], "pull,push")
+        mounting = frozenset({"repository:a:pull,push", "repository:b:pull"})
+        assert service.authorizer.header(mounting, "a") == "Bearer t1"
+        assert service.authorizer.header(frozenset({"repository:b:pull,push"}), "b") == "Bearer t1"
+        stranger = frozenset({"repository:a:pull,push", "repository:elsewhere:pull"})
+        assert service.authorizer.header(stranger, "a") == "Bearer t2"
+        assert service.scopes[0] == ["repository:a:pull,push", "repository:b:pull,push"]
 
 
 # --- where a password may go
