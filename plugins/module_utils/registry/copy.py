@@ -385,7 +385,8 @@ class CopyEngine:
         if not subject or noted == subject:
             return
         # Quay keeps referrers without saying so in its answer, and lists them once the manifest is there
-        client.referrers(repository, subject)
+        if client.referrers_api is None:
+            client.referrers(repository, subject)
         if client.referrers_api is not True and not self._referrers.record(client, repository, stored):
             copy.outcome.notes.append(
                 f"{stored.digest} refers to {subject}, but the registry does not list referrers, and the tag that would do so is taken."

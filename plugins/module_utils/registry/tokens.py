@@ -108,8 +108,8 @@ class Authorizer:
         self._groups: dict[_Key, tuple[_Key, ...]] = {}
         self._lock = threading.Lock()
         self._first_login = threading.Lock()
-        self._accepted: set[Credentials | None] = set()
-        self._refused: dict[Credentials | None, AccessError] = {}
+        self._accepted: set[Credentials] = set()
+        self._refused: dict[Credentials, AccessError] = {}
 
     def announce(self, repositories: Iterable[str], actions: str = "pull") -> None:
         """Say which repositories will be used, and for what, so that one token may serve several of them.
@@ -182,7 +182,7 @@ class Authorizer:
             token, lifetime = self._log_in(challenge, frozenset(scope for scopes, _name in keys for scope in scopes), credentials)
         except RegistryError as error:
             # some services refuse the whole for one part of it
-            if len(keys) == 1 or error.transient or error.status == 401:
+            if len(keys) == 1 or error.transient or (error.status == 401 and credentials is not None):
                 raise
             keys = (key,)
             token, lifetime = self._log_in(challenge, key[0], credentials)
@@ -193,7 +193,8 @@ class Authorizer:
 
     def _log_in(self, challenge: Challenge, scopes: Scopes, credentials: Credentials | None) -> tuple[str, float]:
         """Fetch a token; with credentials that were refused once never again, since Quay locks accounts after some failures."""
-        if credentials in self._accepted:
+        # without a password there is none to be locked for: a 401 says that one repository is not for everybody
+        if credentials is None or credentials in self._accepted:
             return self._fetch(challenge, scopes, credentials)
         # until they have proved good, one thread tries them and the others wait for what it learns
         with self._first_login:

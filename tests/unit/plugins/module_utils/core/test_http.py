@@ -29,7 +29,9 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.http import (
     retry_after,
     safe_url,
 )
+from ansible_collections.quayside.airgap.plugins.module_utils.core.tls import TlsSettings
 from ansible_collections.quayside.airgap.tests.sandbox.http_server import Dropped, HttpRequest, HttpResponse, WirePlan
+from ansible_collections.quayside.airgap.tests.support.certs import create_certificates
 from ansible_collections.quayside.airgap.tests.unit.plugins.servers import (
     ScriptedServer,
     closed_port,
@@ -361,6 +363,46 @@ def test_a_server_that_falls_silent_runs_into_the_time_limit(make_session):
         assert caught.value.kind == "timeout"
         assert "fell silent" in str(caught.value)
         assert 0.4 <= time.monotonic() - started < 4
+
+
+class Large:
+    """A body that no buffer between here and there can hold."""
+
+    def __len__(self):
+        return 64 << 18
+
+    def __iter__(self):
+        return iter([b"x" * (1 << 18)] * 64)
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_server_that_is_slow_to_take_a_body_has_as_long_as_one_that_is_slow_to_answer(make_session, tmp_path, secure):
+    """The time to connect is short because nothing but a handshake happens in it; a full link or disk is another matter."""
+    certificates = create_certificates(tmp_path) if secure else None
+
+    def talk(connection: socket.socket) -> None:
+        rest = read_head(connection).partition(b"\r\n\r\n")[2]
+        time.sleep(1.0)
+        missing = len(Large()) - len(rest)
+        while missing > 0:
+            missing -= len(connection.recv(1 << 20))
+        connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+    with raw_server(talk, certificates.server_context() if certificates else None) as port:
+        tls = TlsSettings(ca_path=str(certificates.ca)) if certificates else TlsSettings()
+        session = make_session(retries=0, connect_timeout=0.5, read_timeout=8.0, tls=tls)
+        url = f"http{'s' if secure else ''}://127.0.0.1:{port}/"
+        assert session.send("PUT", url, body=Large, retry=False).status_code == 201
+
+
+def test_a_server_that_takes_nothing_of_a_body_runs_into_the_time_limit(make_session):
+    waits = threading.Event()
+    with raw_server(lambda connection: (read_head(connection), waits.wait(5))) as port:
+        with pytest.raises(TransportError) as caught:
+            make_session(retries=0, read_timeout=0.3).send("PUT", f"http://127.0.0.1:{port}/", body=Large, retry=False)
+        waits.set()
+    assert caught.value.kind == "timeout"
+    assert "fell silent" in str(caught.value)
 
 
 @pytest.mark.parametrize("garbage", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x00\x01\x02\x03" * 10, b"HTTP/1.1 abc OK\r\n\r\n", b""])
