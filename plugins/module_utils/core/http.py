@@ -231,7 +231,7 @@ class HttpSession:
                     urllib3 = load("urllib3")
                     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
                 context = ssl_context(self.settings.tls) if scheme == "https" or proxies else None
-                adapter = self._adapters[scheme] = _adapter(self.settings.connections, context, self.settings.tls.verify)
+                adapter = self._adapters[scheme] = _adapter(self.settings, context)
         return adapter, proxies
 
     def _wait_for_turn(self, url: str) -> None:
@@ -318,7 +318,7 @@ def safe_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _adapter(connections: int, context: ssl.SSLContext | None, verify: bool) -> Any:
+def _adapter(settings: HttpSettings, context: ssl.SSLContext | None) -> Any:
     """An adapter of requests that keeps to the one SSL context given.
 
     The class is made here because its base exists only where requests is installed.
@@ -327,14 +327,18 @@ def _adapter(connections: int, context: ssl.SSLContext | None, verify: bool) -> 
     if context is not None and load("urllib3").__version__.startswith("1."):
         # urllib3 1.26 tells OpenSSL no name for a host that is an IP address, and compares names itself where OpenSSL does not
         context.check_hostname = False
-    names = {} if verify else {"assert_hostname": False}
+    names = {} if settings.tls.verify else {"assert_hostname": False}
+    pools = _pools(settings.read_timeout)
 
     class ContextAdapter(adapters.HTTPAdapter):  # type: ignore[misc,name-defined]
         def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
             super().init_poolmanager(connections, maxsize, block, ssl_context=context, **kwargs)
+            self.poolmanager.pool_classes_by_scheme = pools
 
         def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-            return super().proxy_manager_for(proxy, ssl_context=context, **kwargs)
+            manager = super().proxy_manager_for(proxy, ssl_context=context, **kwargs)
+            manager.pool_classes_by_scheme = pools
+            return manager
 
         # requests would load its own authorities into every new connection, by this method before 2.32 and by the next since
         def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
@@ -349,4 +353,29 @@ def _adapter(connections: int, context: ssl.SSLContext | None, verify: bool) -> 
             return host, names if parts.scheme == "https" else {}
 
     # a worker may read from a registry and write to the same at once
-    return ContextAdapter(pool_connections=max(4, connections), pool_maxsize=2 * max(4, connections), max_retries=0)
+    connections = max(4, settings.connections)
+    return ContextAdapter(pool_connections=connections, pool_maxsize=2 * connections, max_retries=0)
+
+
+def _pools(seconds: float) -> dict[str, Any]:
+    """Connection pools, by scheme, that give a server as long to take a body as to answer.
+
+    urllib3 sends a body under the limit for connecting: on a slow link, or before a disk that is busy, uploads would run into it.
+    """
+    pools = load("urllib3").connectionpool
+
+    def patient(pool: Any) -> Any:
+        class Connection(pool.ConnectionCls):  # type: ignore[misc]
+            def connect(self) -> None:
+                super().connect()
+                self.sock.settimeout(seconds)
+
+            def request(self, *args: Any, **kwargs: Any) -> None:
+                if self.sock is not None:
+                    # what it sets on the socket before it sends
+                    self.timeout = seconds
+                super().request(*args, **kwargs)
+
+        return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+
+    return {"http": patient(pools.HTTPConnectionPool), "https": patient(pools.HTTPSConnectionPool)}

@@ -19,7 +19,13 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError, ProtocolError, TransportError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import (
+    AirgapError,
+    CancelledError,
+    InputError,
+    ProtocolError,
+    TransportError,
+)
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import (
     Body,
     HttpSession,
@@ -308,7 +314,12 @@ class RegistryClient:
 
     def cancel_upload(self, repository: str, upload: Upload) -> None:
         """Give an upload up; registries clean the rest up by themselves, so that a failure to do so is no failure."""
-        discard(self._upload_call("DELETE", upload.url, repository, {}, None, retry=False))
+        try:
+            discard(self._upload_call("DELETE", upload.url, repository, {}, None, retry=False))
+        except CancelledError:
+            raise
+        except AirgapError:
+            return
 
     # -- lists -----------------------------------------------------------------------------------------------------------
 

@@ -386,7 +386,9 @@ class CopyEngine:
             return
         # Quay keeps referrers without saying so in its answer, and lists them once the manifest is there
         if client.referrers_api is None:
-            client.referrers(repository, subject)
+            # one that does not want to be asked has no list that we know of
+            with suppress(RegistryError):
+                client.referrers(repository, subject)
         if client.referrers_api is not True and not self._referrers.record(client, repository, stored):
             copy.outcome.notes.append(
                 f"{stored.digest} refers to {subject}, but the registry does not list referrers, and the tag that would do so is taken."

@@ -176,6 +176,7 @@ class Resolver:
             manifest = place.client.get_manifest(place.repository, child.digest)
             if manifest.is_index:
                 self._descend(place, manifest, None, found, depth + 1)
+                have.update(below.digest for below in found)
             have.add(manifest.digest)
             found.append(manifest)
 

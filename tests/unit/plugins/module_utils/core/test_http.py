@@ -395,6 +395,22 @@ def test_a_server_that_is_slow_to_take_a_body_has_as_long_as_one_that_is_slow_to
         assert session.send("PUT", url, body=Large, retry=False).status_code == 201
 
 
+def test_a_connection_that_is_used_again_is_as_patient(make_session):
+    def talk(connection: socket.socket) -> None:
+        for pause in (0, 1.0):
+            rest = read_head(connection).partition(b"\r\n\r\n")[2]
+            time.sleep(pause)
+            missing = len(Large()) - len(rest)
+            while missing > 0:
+                missing -= len(connection.recv(1 << 20))
+            connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+    with raw_server(talk) as port:
+        session = make_session(retries=0, connect_timeout=0.5, read_timeout=8.0)
+        for _ in range(2):
+            discard(session.send("PUT", f"http://127.0.0.1:{port}/", body=Large, retry=False))
+
+
 def test_a_server_that_takes_nothing_of_a_body_runs_into_the_time_limit(make_session):
     waits = threading.Event()
     with raw_server(lambda connection: (read_head(connection), waits.wait(5))) as port:

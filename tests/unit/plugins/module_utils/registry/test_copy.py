@@ -10,12 +10,14 @@ import json
 import pytest
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.progress import Progress
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.plan import COPIED, UNCHANGED
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.plan import COPIED, UNCHANGED, CopyRequest
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference import parse_reference
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.registries_conf import (
     Endpoint,
     RegistriesConf,
     Rule,
 )
+from ansible_collections.quayside.airgap.tests.support.certs import create_certificates
 from ansible_collections.quayside.airgap.tests.support.images import (
     artifact,
     foreign_layer,
@@ -36,6 +38,7 @@ from ansible_collections.quayside.airgap.tests.unit.plugins.engine import (
     run,
     states,
 )
+from ansible_collections.quayside.airgap.tests.unit.plugins.servers import Proxy
 from ansible_collections.quayside.airgap.tests.unit.plugins.sides import BOT, BOTS
 
 APP = simple_image("app", layers=3)
@@ -139,6 +142,15 @@ def test_manifests_go_last_and_children_before_their_index(source, destination):
         for child in parent.children:
             name = "app:v1" if parent is content else f"app@{parent.digest}"
             assert stored.index(f"app@{child.digest}") < stored.index(name)
+
+
+def test_an_image_that_is_in_two_indexes_of_one_is_stored_once(source, destination):
+    one = simple_image("one")
+    content = index([index([one]), one])
+    source.load("app", "v1", content)
+    assert copied(run(request((source, "app:v1"), (destination, "app:v1"))))
+    assert manifest_writes(destination).count(f"app@{one.digest}") == 1
+    assert source.count(method="GET", path=one.digest) == 1
 
 
 def test_a_digest_is_copied_under_the_tag_that_was_asked_for(source, destination):
@@ -354,6 +366,21 @@ def test_a_digest_that_is_there_costs_one_request_at_all(source, destination):
     assert states(run(asked)) == [UNCHANGED]
     assert [one.path for one in source.requests] == []
     assert [one.method for one in destination.requests if one.path != "/v2/"] == ["HEAD"]
+
+
+def test_docker_hub_is_only_asked_for_what_does_not_count(start, destination, monkeypatch, tmp_path):
+    """It limits how many manifests may be read in six hours; to look for their digests is free."""
+    hub = start(tls=create_certificates(tmp_path))
+    hub.load("library/app", "v1", APP)
+    asked = CopyRequest(parse_reference("docker.io/app:v1"), (parse_reference(f"{destination.host}/app:v1"),))
+    with Proxy(hub.port) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert copied(run(asked))
+        hub.reset_log()
+        assert states(run(asked)) == [UNCHANGED]
+        assert set(proxy.asked) == {"CONNECT registry-1.docker.io:443"}
+    assert [one.method for one in hub.requests if "/manifests/" in one.path] == ["HEAD"]
 
 
 def test_of_several_destinations_only_the_one_that_lacks_it_is_served(start, source, destination):

@@ -26,6 +26,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.registrie
 )
 from ansible_collections.quayside.airgap.tests.sandbox.registry import Fault, User
 from ansible_collections.quayside.airgap.tests.support.images import (
+    artifact,
     image,
     index,
     layer,
@@ -448,6 +449,68 @@ def test_another_source_of_the_same_blob_steps_in_for_one_that_is_broken(start, 
     requests = [request((source, "app1:v1"), (destination, "app1:v1")), request((twin, "app2:v1"), (destination, "app2:v1"))]
     assert copied(run(*requests))
     assert has(destination, "app1", family(1))
+
+
+def test_an_upload_that_cannot_be_cancelled_is_no_reason_to_fail(start, source):
+    """The registry does not mount, begins an upload instead, and has the blob all the same."""
+    destination = start(mount=False)
+    for number in (1, 2):
+        source.load(f"app{number}", "v1", family(number))
+        for blob in family(number).all_blobs().values():
+            destination.put_blob(f"app{number}", blob.data)
+    destination.faults.append(Fault("DELETE", "/uploads/", "drop_connection", times=None))
+    requests = [request((source, f"app{number}:v1"), (destination, f"app{number}:v1")) for number in (1, 2)]
+    assert copied(run(*requests))
+    assert destination.count(method="DELETE") > 0
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405])
+def test_a_mount_that_is_refused_is_an_upload(source, destination, status):
+    for number in (1, 2):
+        source.load(f"app{number}", "v1", family(number))
+    destination.faults.append(Fault("POST", "mount=", "status", status=status, times=None))
+    requests = [request((source, f"app{number}:v1"), (destination, f"app{number}:v1")) for number in (1, 2)]
+    assert copied(run(*requests))
+    assert has(destination, "app1", family(1))
+    assert has(destination, "app2", family(2))
+
+
+def test_what_cannot_be_learned_from_an_unchanged_index_is_sent(source, destination):
+    big = [layer(f"big/{number}", 200000) for number in range(4)]
+    old = index([image([*big, layer("old", 10)]), simple_image("beside", platform="linux/arm64")])
+    new = image([*big, layer("new", 10)])
+    source.load("old", "v1", old)
+    source.load("new", "v1", new)
+    run(request((source, "old:v1"), (destination, "old:v1")))
+    destination.reset_log()
+    destination.faults.append(Fault("GET", "/manifests/sha", "status", status=403, times=None))
+    requests = [request((source, f"{name}:v1"), (destination, f"{name}:v1")) for name in ("old", "new")]
+    assert states(run(*requests)) == [UNCHANGED, COPIED]
+    assert has(destination, "new", new)
+    assert destination.faults.fired
+
+
+def test_indexes_without_end_are_refused(source, destination):
+    content = simple_image("deep")
+    for _ in range(8):
+        content = index([content])
+    source.load("app", "v1", content)
+    report = run(request((source, "app:v1"), (destination, "app:v1")))
+    assert [outcome.state for outcome in report.outcomes] == [FAILED]
+    assert "nested deeper than" in report.outcomes[0].reason
+    assert destination.writes == []
+
+
+def test_a_destination_that_cannot_list_referrers_keeps_the_image(start):
+    """It said nothing about the subject, and now it does not want to be asked: the image itself is there."""
+    source, destination = start(), start(referrers=False)
+    source.load("app", "v1", APP)
+    sbom = artifact("application/spdx+json", b"sbom", subject=APP)
+    source.load("app", "sbom", sbom)
+    destination.faults.append(Fault("GET", "/referrers/", "status", status=403, times=None))
+    report = run(request((source, "app:sbom"), (destination, "app:sbom")))
+    assert copied(report)
+    assert has(destination, "app", sbom)
 
 
 # --- stop or go on

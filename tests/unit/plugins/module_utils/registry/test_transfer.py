@@ -163,6 +163,14 @@ def test_content_that_was_changed_once_is_read_again(source, start, content):
     assert stored(destination, content)
 
 
+def test_the_reason_is_told_even_where_cleaning_up_fails(source, start):
+    destination = start()
+    source.faults.append(Fault("GET", "/blobs/", "wrong_digest", times=None))
+    destination.faults.append(Fault("DELETE", UPLOADS, "drop_connection", times=None))
+    with pytest.raises(DigestMismatchError):
+        Transfer(source, destination).send(LARGE)
+
+
 def test_an_upload_of_changed_content_is_cleaned_up(source, start):
     destination = start()
     source.faults.append(Fault("GET", "/blobs/", "wrong_digest", times=None))
@@ -201,6 +209,15 @@ def test_a_registry_that_lost_the_upload_gets_a_new_one(source, start):
     """docker-registry gives a session up when it is asked by the address from before the break."""
     destination = start(quirks="distribution")
     destination.faults.append(Fault("PUT", UPLOADS, "reset", after_bytes=4 * CHUNK))
+    assert Transfer(source, destination).send(LARGE) == {}
+    assert stored(destination, LARGE)
+    assert steps(destination)[-2:] == ["POST", "PUT"]
+
+
+def test_a_registry_that_does_not_say_what_arrived_gets_a_new_upload(source, start):
+    destination = start(quirks="quay")
+    destination.faults.append(Fault("PUT", UPLOADS, "reset", after_bytes=4 * CHUNK))
+    destination.faults.append(Fault("GET", UPLOADS, "drop_connection", times=None))
     assert Transfer(source, destination).send(LARGE) == {}
     assert stored(destination, LARGE)
     assert steps(destination)[-2:] == ["POST", "PUT"]
