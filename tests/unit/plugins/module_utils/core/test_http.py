@@ -407,7 +407,7 @@ def test_a_connection_that_is_used_again_is_as_patient(make_session):
 
     with raw_server(talk) as port:
         session = make_session(retries=0, connect_timeout=0.5, read_timeout=8.0)
-        for _ in range(2):
+        for _ignored in range(2):
             discard(session.send("PUT", f"http://127.0.0.1:{port}/", body=Large, retry=False))
 
 

@@ -492,7 +492,7 @@ def test_what_cannot_be_learned_from_an_unchanged_index_is_sent(source, destinat
 
 def test_indexes_without_end_are_refused(source, destination):
     content = simple_image("deep")
-    for _ in range(8):
+    for _ignored in range(8):
         content = index([content])
     source.load("app", "v1", content)
     report = run(request((source, "app:v1"), (destination, "app:v1")))
