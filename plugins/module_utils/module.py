@@ -10,11 +10,15 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.thirdparty import load
 from ansible_collections.quayside.airgap.plugins.module_utils.core.tls import TlsSettings
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, QuayOptions
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.planner import Work
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.planner import run as run_work
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.results import failed, message, summary
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.auth import Credentials
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.sides import SideOptions, WireOptions
 
@@ -117,3 +121,93 @@ def side_options(params: Mapping[str, Any], side: str) -> SideOptions:
 def wire_options(params: Mapping[str, Any]) -> WireOptions:
     """What both sides share, as the user described it."""
     return WireOptions(parallel=params["parallel"], retries=params["retries"], timeout=params["timeout"], authfile=params["authfile"])
+
+
+def quay_spec() -> Spec:
+    """Options for reaching a Quay and logging in, documented by the fragment ``quayside.airgap.quay``."""
+    return {
+        **quay_place_spec(),
+        "quay_token": {"type": "str", "no_log": True, "fallback": (env_fallback, ["QUAY_TOKEN"])},
+        "quay_username": {"type": "str", "fallback": (env_fallback, ["QUAY_USERNAME"])},
+        "quay_password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["QUAY_PASSWORD"])},
+    }
+
+
+def quay_place_spec() -> Spec:
+    """Options for reaching a Quay, documented by the fragment ``quayside.airgap.quay.place``."""
+    return {
+        "quay_host": {"type": "str", "default": "http://127.0.0.1", "fallback": (env_fallback, ["QUAY_HOST"])},
+        "validate_certs": {
+            "type": "bool",
+            "default": True,
+            "aliases": ["verify_ssl"],
+            "fallback": (env_fallback, ["QUAY_VERIFY_SSL"]),
+        },
+        "ca_path": {"type": "path"},
+        "client_cert": {"type": "path"},
+        "client_key": {"type": "path"},
+        "timeout": {"type": "float", "default": 60.0, "fallback": (env_fallback, ["QUAY_TIMEOUT"])},
+        "retries": {"type": "int", "default": 5},
+        "parallel": {"type": "int", "default": 16},
+    }
+
+
+def quay_rules() -> dict[str, Any]:
+    """Rules that belong to :func:`quay_spec`."""
+    return {
+        "mutually_exclusive": [["quay_token", "quay_username"], ["quay_token", "quay_password"]],
+        "required_together": [["quay_username", "quay_password"]],
+        **quay_place_rules(),
+    }
+
+
+def quay_place_rules() -> dict[str, Any]:
+    """Rules that belong to :func:`quay_place_spec`."""
+    return {"required_by": {"client_key": "client_cert"}}
+
+
+def quay_options(params: Mapping[str, Any]) -> QuayOptions:
+    """A Quay as the user described it."""
+    return QuayOptions(
+        host=params["quay_host"],
+        token=params.get("quay_token") or None,
+        username=params.get("quay_username") or None,
+        password=params.get("quay_password") or None,
+        tls=TlsSettings(
+            verify=params["validate_certs"],
+            ca_path=params["ca_path"],
+            client_cert=params["client_cert"],
+            client_key=params["client_key"],
+        ),
+        parallel=params["parallel"],
+        retries=params["retries"],
+        timeout=params["timeout"],
+    )
+
+
+def run_quay(module: AnsibleModule, call: Callable[[QuayClient], Mapping[str, Any]]) -> NoReturn:
+    """As :func:`run`, with a client for the Quay of the module's options."""
+
+    def with_client() -> Mapping[str, Any]:
+        with QuayClient(quay_options(module.params)) as quay:
+            return call(quay)
+
+    run(module, with_client)
+
+
+def ensure(module: AnsibleModule, quay: QuayClient, work: Work, *, counted: bool = False) -> dict[str, Any]:
+    """Bring objects of a Quay into the state that the user wants, or only foretell it in check mode; gives the task's results.
+
+    What the changes gave, a robot's token for one, is in ``work.given`` then.
+
+    :param counted: tell how many requests were made, too.
+    :returns: see :func:`results.summary`.
+    :raises Failure: when a part of it failed.
+    """
+    outcomes = run_work(quay, work, check_mode=module.check_mode)
+    for text in dict.fromkeys(work.warnings):
+        module.warn(text)
+    told = {**summary(outcomes), **({"requests": dict(quay.requests)} if counted else {})}
+    if failed(outcomes):
+        raise Failure(message(outcomes), told)
+    return told

@@ -125,6 +125,8 @@ class DistributionApi:
             return method_not_allowed("POST")
         source = request.first("from") or ""
         self._authority.require(request, name, "push", mount_from=source)
+        if self._storage.watcher:
+            self._storage.watcher.may_upload(name)
         # Quay does not refuse a mount from a repository that the caller may not read: it begins an upload.
         may_mount = bool(source) and self._authority.allows(self._authority.identify(request), source, "pull")
         return self.blobs.start(request, name, may_mount)

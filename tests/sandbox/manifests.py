@@ -95,6 +95,8 @@ class Manifests:
             raise ApiError("DIGEST_INVALID")
         self._check_references(repository, manifest, media_type)
         tag = None if reference == digest else reference
+        if tag and self._storage.watcher:
+            self._storage.watcher.may_tag(repository, tag, digest)
         self._storage.put_manifest(repository, body, media_type, tag, digest)
         headers = {"Location": f"/v2/{repository}/manifests/{digest}", "Docker-Content-Digest": digest}
         subject = manifest.get("subject")
@@ -121,14 +123,27 @@ class Manifests:
         if not self._options.delete:
             raise ApiError("UNSUPPORTED")
         if DIGEST.match(reference):
+            self._ask_for_tags(repository, reference)
             if not self._storage.delete_manifest(repository, reference):
                 raise ApiError("MANIFEST_UNKNOWN")
             return empty_answer(202)
         if not self._options.quay:
             raise ApiError("DIGEST_INVALID")
+        if self._storage.watcher:
+            self._storage.watcher.may_tag(repository, reference, None)
         if not self._storage.delete_tag(repository, reference):
             raise ApiError("MANIFEST_UNKNOWN")
         return empty_answer(202)
+
+    def _ask_for_tags(self, repository: str, digest: str) -> None:
+        """A manifest goes with its tags: each of them must be allowed to."""
+        if self._storage.watcher is None:
+            return
+        with self._storage.lock:
+            found = self._storage.repositories.get(repository)
+            tags = [tag for tag, target in found.tags.items() if target == digest] if found else []
+        for tag in tags:
+            self._storage.watcher.may_tag(repository, tag, None)
 
     # ------------------------------------------------------------- referrers
 

@@ -12,13 +12,23 @@
         latency: 0.01
         tls: certs                  # directory for an authority and certificates, made here
         faults: [{method: GET, path: /blobs/, kind: reset, after_bytes: 1000}]
+      quay:
+        kind: quay                  # options as in QuayOptions, and what is in it from the start
+        version: "3.18"
+        api_latency: 0.19
+        seed:
+          users: {quayadmin: {password: password1, superuser: true}}
+          organizations: {team: {owner: quayadmin}}
+          robots: [team+bot]
+          repositories: {team/app: {public: true}}
+          tokens: {quayadmin: "org:admin repo:read"}    # user -> scopes, empty: all of them
       far:
         kind: proxy
         upstream: source            # an instance, or upstream_port: 5000
         delay: 0.03
 
 Relative paths start at the configuration file. When everything answers, the ready file appears: JSON with `pid` and
-`instances`, each with kind, port, host and url, and the paths of certificates where there are some.
+`instances`, each with kind, port, host and url, tokens of a Quay, and the paths of certificates where there are some.
 """
 
 from __future__ import annotations
@@ -39,6 +49,8 @@ import yaml
 
 from ansible_collections.quayside.airgap.tests.sandbox.faults import Fault
 from ansible_collections.quayside.airgap.tests.sandbox.proxy import LatencyProxy, write_file
+from ansible_collections.quayside.airgap.tests.sandbox.quay.server import QuayOptions, SandboxQuay
+from ansible_collections.quayside.airgap.tests.sandbox.quay.world import SCOPES
 from ansible_collections.quayside.airgap.tests.sandbox.registry import RegistryOptions, SandboxRegistry
 from ansible_collections.quayside.airgap.tests.support.certs import Certificates, create_certificates
 
@@ -106,8 +118,32 @@ def _start_proxy(stack: contextlib.ExitStack, values: dict[str, Any], _base: Pat
     return {"port": proxy.port, "host": proxy.host, "url": proxy.url}
 
 
+def _start_quay(stack: contextlib.ExitStack, values: dict[str, Any], base: Path, _others: Mapping[str, Any]) -> dict[str, Any]:
+    directory = values.pop("tls", None)
+    faults = [Fault(**fault) for fault in values.pop("faults", [])]
+    seed = dict(values.pop("seed", {}))
+    options = QuayOptions.from_mapping(values)
+    certificates = create_certificates(base / directory) if directory else None
+    options.tls = certificates
+    quay = SandboxQuay(options)
+    for name, entry in seed.pop("users", {}).items():
+        quay.add_user(name, **(entry or {}))
+    for name, entry in seed.pop("organizations", {}).items():
+        quay.add_organization(name, **(entry or {}))
+    robots = {name: quay.add_robot(name).token for name in seed.pop("robots", [])}
+    for name, entry in seed.pop("repositories", {}).items():
+        quay.add_repository(name, **(entry or {}))
+    tokens = {name: quay.token(name, scopes or SCOPES) for name, scopes in seed.pop("tokens", {}).items()}
+    if seed:
+        raise ValueError(f"unknown seeds: {', '.join(sorted(seed))}")
+    quay.faults.extend(faults)
+    stack.enter_context(quay)
+    about: dict[str, Any] = {"port": quay.port, "host": quay.host, "url": quay.url, "tokens": tokens, "robots": robots}
+    return {**about, **_paths(certificates)}
+
+
 Start = Callable[[contextlib.ExitStack, "dict[str, Any]", Path, "Mapping[str, Any]"], "dict[str, Any]"]
-KINDS: dict[str, Start] = {"registry": _start_registry, "proxy": _start_proxy}
+KINDS: dict[str, Start] = {"registry": _start_registry, "proxy": _start_proxy, "quay": _start_quay}
 
 
 def _paths(certificates: Certificates | None) -> dict[str, str]:

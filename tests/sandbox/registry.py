@@ -46,7 +46,7 @@ class SandboxRegistry:
         self.refused: list[Request] = []
         self.storage = Storage(self.options.storage)
         self._log = RequestLog()
-        self._authority = Authority(self.options, lambda: self.service, lambda name: name in self.repositories)
+        self._authority = self._make_authority()
         self._api = DistributionApi(self.options, self.storage, self._authority)
         tls = self.options.tls
         context = tls.server_context(require_client_certificate=self.options.client_certificates) if tls else None
@@ -243,6 +243,10 @@ class SandboxRegistry:
         return problems
 
     # --------------------------------------------------------------- private
+
+    def _make_authority(self) -> Authority:
+        """Who decides what callers may do."""
+        return Authority(self.options, lambda: self.service, lambda name: name in self.repositories)
 
     def _with_faults(self, answer: Handler) -> Handler:
         """A handler that answers as `answer` does, after the latency and with the planned faults."""

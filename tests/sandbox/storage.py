@@ -221,6 +221,22 @@ class StoredManifest:
         return value if isinstance(value, dict) else {}
 
 
+class Watcher(Protocol):
+    """Is told what happens in a storage, and asked before a client changes something."""
+
+    def created(self, repository: str) -> None:
+        """A repository has appeared."""
+
+    def tagged(self, repository: str, tag: str, digest: str | None) -> None:
+        """A tag points to a digest now; None: it is gone."""
+
+    def may_upload(self, repository: str) -> None:
+        """Raise what a client gets that may not upload a blob."""
+
+    def may_tag(self, repository: str, tag: str, digest: str | None) -> None:
+        """Raise what a client gets that may not set (None: remove) a tag."""
+
+
 class Storage:
     """All repositories of one registry. With a `directory` everything is there again after a restart."""
 
@@ -228,6 +244,7 @@ class Storage:
         self.content: Content = DirectoryContent(directory) if directory else MemoryContent()
         self.repositories: dict[str, Repository] = {}  # in the order of creation
         self.lock = threading.RLock()
+        self.watcher: Watcher | None = None
         self._records = directory / "repositories" if directory else None
         if self._records:
             self._records.mkdir(exist_ok=True)
@@ -272,6 +289,8 @@ class Storage:
             if tag:
                 found.tags[tag] = digest
             self._save(found)
+            if tag and self.watcher:
+                self.watcher.tagged(repository, tag, digest)
 
     def manifest(self, repository: str, reference: str) -> StoredManifest | None:
         """The manifest of a tag or digest, None when there is no such."""
@@ -291,8 +310,12 @@ class Storage:
             if found is None or digest not in found.manifests:
                 return False
             del found.manifests[digest]
+            gone = [tag for tag, target in found.tags.items() if target == digest]
             found.tags = {tag: target for tag, target in found.tags.items() if target != digest}
             self._save(found)
+            if self.watcher:
+                for tag in gone:
+                    self.watcher.tagged(repository, tag, None)
             return True
 
     def move_tag(self, repository: str, tag: str, digest: str) -> None:
@@ -303,6 +326,8 @@ class Storage:
                 raise KeyError(digest)
             found.tags[tag] = digest
             self._save(found)
+            if self.watcher:
+                self.watcher.tagged(repository, tag, digest)
 
     def delete_tag(self, repository: str, tag: str) -> bool:
         """Remove a tag; its manifest stays."""
@@ -311,7 +336,41 @@ class Storage:
             if found is None or found.tags.pop(tag, None) is None:
                 return False
             self._save(found)
+            if self.watcher:
+                self.watcher.tagged(repository, tag, None)
             return True
+
+    # ----------------------------------------------------------- repositories
+
+    def create(self, repository: str) -> None:
+        """Make an empty repository, unless it is there."""
+        with self.lock:
+            if repository not in self.repositories:
+                self._save(self._ensure(repository))
+
+    def remove(self, repository: str) -> None:
+        """Forget a repository; content that no other one has goes with it."""
+        with self.lock:
+            found = self.repositories.pop(repository, None)
+            if found is None:
+                return
+            own = {*found.blobs, *found.manifests}
+            for other in self.repositories.values() if own else ():
+                own -= other.blobs
+                own.difference_update(other.manifests)
+            for digest in own:
+                self.content.remove(digest)
+            self._drop_record(repository)
+
+    def rename(self, repository: str, name: str) -> None:
+        """Give a repository another name."""
+        with self.lock:
+            found = self.repositories.pop(repository, None)
+            if found is not None:
+                self._drop_record(repository)
+                found.name = name
+                self.repositories[name] = found
+                self._save(found)
 
     def wipe(self) -> None:
         """Forget everything."""
@@ -326,17 +385,30 @@ class Storage:
     # ------------------------------------------------------------ persistence
 
     def _ensure(self, name: str) -> Repository:
-        return self.repositories.setdefault(name, Repository(name))
+        found = self.repositories.get(name)
+        if found is None:
+            found = self.repositories[name] = Repository(name)
+            if self.watcher:
+                self.watcher.created(name)
+        return found
+
+    def _record(self, name: str) -> Path | None:
+        return self._records / f"{quote(name, safe='')}.json" if self._records else None
+
+    def _drop_record(self, name: str) -> None:
+        record = self._record(name)
+        if record:
+            record.unlink(missing_ok=True)
 
     def _save(self, repository: Repository) -> None:
-        if self._records is None:
+        target = self._record(repository.name)
+        if target is None:
             return
         record = {
             "blobs": sorted(repository.blobs),
             "manifests": repository.manifests,
             "tags": repository.tags,
         }
-        target = self._records / f"{quote(repository.name, safe='')}.json"
         partial = target.with_suffix(".tmp")
         partial.write_text(json.dumps(record, sort_keys=True))
         os.replace(partial, target)

@@ -71,7 +71,7 @@ def test_several_instances_in_one_process(tmp_path: Path) -> None:
     ("instances", "message"),
     [
         ({}, "no instances"),
-        ({"a": {"kind": "harbor"}}, "a: kind is 'harbor', must be one of proxy, registry"),
+        ({"a": {"kind": "harbor"}}, "a: kind is 'harbor', must be one of proxy, quay, registry"),
         ({"a": {"kind": "registry", "colour": "red"}}, "a: unknown registry options: colour"),
         ({"a": {"kind": "registry", "faults": [{"method": "GET", "path": "/", "kind": "x"}]}}, "a: unknown fault 'x'"),
         ({"a": {"kind": "proxy"}}, "a: a proxy needs upstream or upstream_port"),

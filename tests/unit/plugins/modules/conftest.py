@@ -15,6 +15,8 @@ from typing import Any, Callable
 import pytest
 from ansible.module_utils import basic
 
+from ansible_collections.quayside.airgap.tests.sandbox.quay.server import SandboxQuay
+
 Run = Callable[..., dict[str, Any]]
 
 
@@ -41,10 +43,10 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Run:
 
     def run(module: ModuleType, *, check: bool = False, diff: bool = True, **options: Any) -> dict[str, Any]:
         output = io.StringIO()
+        # the options of the registries' family; a module of Quay's has its own, see the fixture ask
+        registries = {"registries_conf": "", "source_validate_certs": False, "destination_validate_certs": False}
         given = {
-            "registries_conf": "",
-            "source_validate_certs": False,
-            "destination_validate_certs": False,
+            **({} if "quay_host" in options else registries),
             "retries": 0,
             **options,
             "_ansible_check_mode": check,
@@ -56,5 +58,25 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Run:
         printed: dict[str, Any] = json.loads(output.getvalue())
         assert bool(ended.value.code) == bool(printed.get("failed"))
         return printed
+
+    return run
+
+
+@pytest.fixture
+def quay() -> Iterator[SandboxQuay]:
+    """A Quay with a superuser and an ordinary user, and nothing else."""
+    with SandboxQuay() as server:
+        server.add_user("quayadmin", "password1", superuser=True)
+        server.add_user("alice", "wonderland")
+        yield server
+
+
+@pytest.fixture
+def ask(play: Run, quay: SandboxQuay) -> Run:
+    """As ``play``, with the address of the Quay and a token of its superuser; ``quay_token=None`` leaves the token away."""
+    token = quay.token("quayadmin")
+
+    def run(module: ModuleType, **options: Any) -> dict[str, Any]:
+        return play(module, **{"quay_host": quay.url, "quay_token": token, **options})
 
     return run

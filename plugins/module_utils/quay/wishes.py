@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, quayside.airgap contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a document to intents: one for each object that it speaks of, however many entries speak of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import FileError, InputError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.files import read_bytes
+from ansible_collections.quayside.airgap.plugins.module_utils.core.thirdparty import load
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.document import check_document
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import REGISTRY, Intent, Kind, Place, Purge
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.permissions import PermissionsKind, granted
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.planner import Work
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.sections import REGISTRY_SECTIONS, Section
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.teams import TeamMembersKind
+
+# A registry of thousands of repositories is some hundred kilobytes
+_MOST_BYTES = 64 << 20
+
+PERMISSIONS = "permissions"
+MEMBERS = "members"
+
+
+def read_document(values: Mapping[str, Any] | None, path: str | None) -> dict[str, Any]:
+    """The canonical document, as given or of a file.
+
+    :raises FileError: when the file cannot be read or is no YAML.
+    :raises InputError: for what is wrong in the document.
+    """
+    if values is None and path:
+        yaml = load("yaml")
+        content = read_bytes(path, limit=_MOST_BYTES)
+        try:
+            values = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            place = getattr(error, "problem_mark", None)
+            where = f"line {place.line + 1}, column {place.column + 1}: " if place else ""
+            reason = getattr(error, "problem", None) or "it is neither YAML nor JSON"
+            raise FileError("read the document in", path, f"{where}{reason}", "Correct the file.") from error
+    return check_document(values)
+
+
+def purgeable() -> tuple[str, ...]:
+    """All words that a purge may name."""
+    found: list[str] = []
+
+    def collect(sections: Sequence[Section]) -> None:
+        for section in sections:
+            if section.many:
+                found.append(section.name)
+            collect(section.sections)
+
+    collect(REGISTRY_SECTIONS)
+    return tuple(sorted({*found, PERMISSIONS, MEMBERS}))
+
+
+def work_of(quay: QuayClient, document: Mapping[str, Any], purge: Sequence[str] = ()) -> Work:
+    """What a document asks for.
+
+    :param document: canonical, see :func:`document.check_document`.
+    :param purge: kinds, of which objects that the document does not have shall go: only in lists that the document has, so that an
+        organization without the key ``robots`` keeps its robots.
+    :raises InputError: when two places of the document contradict each other.
+    """
+    collector = _Collector(quay, frozenset(purge))
+    collector.sections(REGISTRY_SECTIONS, document, REGISTRY)
+    return collector.work()
+
+
+class _Collector:
+    def __init__(self, quay: QuayClient, purge: frozenset[str]) -> None:
+        self._quay = quay
+        self._purge = purge
+        self._kinds: dict[type[Kind], Kind] = {}
+        self._intents: list[Intent] = []
+        self._purges: list[Purge] = []
+        # wishes that several entries may speak of: members of a team, permissions of a repository
+        self._members: dict[tuple[Place, str], dict[str, Any]] = {}
+        self._grants: dict[Place, dict[str, Any]] = {}
+
+    def work(self) -> Work:
+        members = [Intent(self._kind(TeamMembersKind), place, team, wish) for (place, team), wish in self._members.items()]
+        grants = [Intent(self._kind(PermissionsKind), place, "", wish) for place, wish in self._grants.items()]
+        return Work([*self._intents, *members, *grants], self._purges)
+
+    def sections(self, sections: Sequence[Section], values: Mapping[str, Any], place: Place) -> None:
+        for section in sections:
+            given = values.get(section.name)
+            if given is None:
+                continue
+            entries = given if section.many else [given]
+            for entry in entries:
+                self._entry(section, entry, place)
+            if section.many and section.name in self._purge:
+                keys = frozenset(section.key(entry) for entry in entries)
+                self._purges.append(Purge(self._kind(section.kind), place, keys))
+
+    def _entry(self, section: Section, entry: Mapping[str, Any], place: Place) -> None:
+        key = section.key(entry)
+        kind = self._kind(section.kind)
+        if entry.get("state") == "absent":
+            self._intents.append(Intent(kind, place, key))
+            return
+        names = {field.name for field in section.fields}
+        self._intents.append(Intent(kind, place, key, {name: value for name, value in entry.items() if name in names}))
+        self._others(section, entry, place, key)
+        if section.sections:
+            self.sections(section.sections, entry, Place(place.namespace, key) if place.namespace else Place(key))
+
+    def _others(self, section: Section, entry: Mapping[str, Any], place: Place, key: str) -> None:
+        """What an entry says of other objects."""
+        if section.name == "teams" and MEMBERS in entry:
+            self._join(place, key, entry[MEMBERS], self._append(entry, MEMBERS))
+        elif section.name == "repositories" and PERMISSIONS in entry:
+            self._grant(Place(place.namespace, key), entry[PERMISSIONS], append=self._append(entry, PERMISSIONS))
+        elif section.name == "robots":
+            for team in entry.get("teams", ()):
+                self._join(place, team, [f"{place.namespace}+{key}"], append=True)
+            for permission in entry.get(PERMISSIONS, ()):
+                grant = {"type": "robot", "name": key, "role": permission["role"]}
+                self._grant(Place(place.namespace, permission["repository"]), [grant], append=True)
+
+    def _append(self, entry: Mapping[str, Any], word: str) -> bool:
+        return bool(entry.get("append", word not in self._purge))
+
+    def _join(self, place: Place, team: str, members: Sequence[str], append: bool) -> None:
+        wish = self._members.setdefault((place, team), {"members": [], "append": True})
+        wish["members"] = sorted({*wish["members"], *members})
+        wish["append"] = wish["append"] and append
+
+    def _grant(self, place: Place, entries: Sequence[Mapping[str, Any]], *, append: bool) -> None:
+        wish = self._grants.setdefault(place, {"append": True})
+        try:
+            added = granted(entries, place.namespace, append=append)
+        except ValueError as error:
+            raise InputError(f"permissions of {place.path}", str(error)) from error
+        for which in ("user", "team"):
+            for name, role in added.get(which, {}).items():
+                known = wish.setdefault(which, {}).setdefault(name, role)
+                if known != role:
+                    raise InputError(f"permissions of {place.path}", f"{which} {name} is given two roles: {known} and {role}")
+        if not append:
+            wish["append"] = False
+            for which in ("user", "team"):
+                wish.setdefault(which, {})
+
+    def _kind(self, kind: type[Kind]) -> Kind:
+        if kind not in self._kinds:
+            self._kinds[kind] = kind(self._quay)
+        return self._kinds[kind]
