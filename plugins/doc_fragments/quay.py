@@ -52,9 +52,8 @@ options:
     default: 16
 """
 
-    DOCUMENTATION = (
-        PLACE
-        + r"""
+    DOCUMENTATION = r"""
+options:
   quay_token:
     description:
       - OAuth access token. M(quayside.airgap.quay_token) makes one.
@@ -73,4 +72,3 @@ options:
       - Without this option, the environment variable E(QUAY_PASSWORD) is used.
     type: str
 """
-    )

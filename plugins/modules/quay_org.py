@@ -15,6 +15,7 @@ description:
 extends_documentation_fragment:
   - quayside.airgap.attributes
   - quayside.airgap.quay
+  - quayside.airgap.quay.place
 attributes:
   check_mode:
     support: full

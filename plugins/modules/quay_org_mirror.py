@@ -17,6 +17,7 @@ description:
 extends_documentation_fragment:
   - quayside.airgap.attributes
   - quayside.airgap.quay
+  - quayside.airgap.quay.place
 attributes:
   check_mode:
     support: full

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, cast
 from urllib.parse import urlsplit
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
@@ -141,17 +141,16 @@ class NotificationKind(Kind):
     def update(self, place: Place, key: str, wanted: Object, found: Object, changed: frozenset[str]) -> Mapping[str, Any] | None:
         # Quay cannot change one: the new one is created first, so that none is missing where that is refused; and only once, where
         # this is a repetition
-        assert isinstance(found, Notification)
         self.quay.forget(self._path(place))
-        others = [there for there in self.all(place).values() if isinstance(there, Notification) and there.uuid != found.uuid]
+        old = cast(Notification, found).uuid
+        others = [there for there in self.all(place).values() if cast(Notification, there).uuid != old]
         made = None if any(not self.differing(wanted, there) for there in others) else self.create(place, key, wanted)
         self.delete(place, key, found)
         return made
 
     def delete(self, place: Place, key: str, found: Object) -> None:
-        assert isinstance(found, Notification)
         try:
-            self.quay.delete(f"{self._path(place)}{found.uuid}", f"delete the notification {self.title(place, key)}")
+            self.quay.delete(f"{self._path(place)}{cast(Notification, found).uuid}", f"delete the notification {self.title(place, key)}")
         except QuayError as error:
             if error.status != 400 or not error.says(_GONE):
                 raise
@@ -363,8 +362,7 @@ def attend(
     if told["changed"]:
         quay.forget(wanted.place.api)
     found = {key: values for key, values in kind.all(wanted.place).items() if wanted.meant(key, values)}
-    for key, values in found.items():
-        assert isinstance(values, Notification)
+    for key, values in cast("dict[str, Notification]", found).items():
         if options["reset_failcount"] and values.failures:
             results["changed"] = True
             if not check_mode:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.capabilities import NotOfferedError
@@ -103,8 +103,7 @@ class _PolicyKind(Kind):
         return f"{place.path} {key}".strip()
 
     def delete(self, place: Place, key: str, found: Object) -> None:
-        assert isinstance(found, Policy)
-        for uuid in found.uuids:
+        for uuid in cast(Policy, found).uuids:
             self.quay.delete(f"{self._path(place)}{uuid}", f"delete the {self._singular} {self.title(place, key)}")
 
     def _offered(self, place: Place) -> bool:
@@ -176,8 +175,7 @@ class AutoPruneKind(_PolicyKind):
         if not several:
             self.quay.forget(self._path(place))
             for there in self.all(place).values():
-                assert isinstance(there, Policy)
-                self.quay.put(f"{self._path(place)}{there.uuids[0]}", body, what)
+                self.quay.put(f"{self._path(place)}{cast(Policy, there).uuids[0]}", body, what)
                 return None
         self.quay.post(self._path(place), body, what)
         return None
@@ -221,8 +219,8 @@ class ImmutabilityKind(_PolicyKind):
         self._put(place, old, found, self._body(new, found["behavior"]))
 
     def _put(self, place: Place, key: str, found: Object, body: Mapping[str, Any]) -> None:
-        assert isinstance(found, Policy)
-        self.quay.put(f"{self._path(place)}{found.uuids[0]}", body, f"change the {self._singular} {self.title(place, key)}")
+        uuid = cast(Policy, found).uuids[0]
+        self.quay.put(f"{self._path(place)}{uuid}", body, f"change the {self._singular} {self.title(place, key)}")
 
     def _body(self, key: str, behavior: str) -> dict[str, Any]:
         return {"tagPattern": key, "tagPatternMatches": behavior == _MATCHING}

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, at
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field, canonical
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import ACCOUNTS, Intent, Kind, Object, Place
@@ -100,8 +100,8 @@ class QuotaKind(Kind):
 
     def differing(self, wanted: Object, found: Object) -> frozenset[str]:
         changed = super().differing(wanted, found)
-        assert isinstance(found, Quota)
-        return changed | {name for name, kind in _TYPES.items() if name in wanted and len(found.of(kind)) > 1}
+        there = cast(Quota, found)
+        return changed | {name for name, kind in _TYPES.items() if name in wanted and len(there.of(kind)) > 1}
 
     def create(self, place: Place, key: str, wanted: Object) -> Mapping[str, Any] | None:
         what = f"create the quota of {place.namespace}"
@@ -113,17 +113,18 @@ class QuotaKind(Kind):
         if limits:
             # Quay tells no id when it creates one
             made = self.look(place, key)
-            assert isinstance(made, Quota)
+            if made is None:
+                raise AirgapError("create the quota", place.namespace, "Quay does not show it after creating it", "Run the task again.")
             self.update(place, key, wanted, made, limits)
         return None
 
     def update(self, place: Place, key: str, wanted: Object, found: Object, changed: frozenset[str]) -> Mapping[str, Any] | None:
-        assert isinstance(found, Quota)
+        there = cast(Quota, found)
         if "quota" in changed:
             what = f"change the quota of {place.namespace}"
-            self.quay.put(f"{self._path(place)}/{found.number}", {"limit_bytes": size(wanted["quota"])}, what)
+            self.quay.put(f"{self._path(place)}/{there.number}", {"limit_bytes": size(wanted["quota"])}, what)
         for name in sorted(changed & set(_TYPES)):
-            self._limit(place, found, _TYPES[name], wanted[name])
+            self._limit(place, there, _TYPES[name], wanted[name])
         return None
 
     def _limit(self, place: Place, found: Quota, kind: str, wanted: int) -> None:
@@ -142,8 +143,7 @@ class QuotaKind(Kind):
                 self.quay.delete(f"{path}/{id_}", what)
 
     def delete(self, place: Place, key: str, found: Object) -> None:
-        assert isinstance(found, Quota)
-        self.quay.delete(f"{self._path(place)}/{found.number}", f"delete the quota of {place.namespace}")
+        self.quay.delete(f"{self._path(place)}/{cast(Quota, found).number}", f"delete the quota of {place.namespace}")
 
     def _need(self, what: str) -> None:
         self.quay.capabilities.need(_ROUTE, _FEATURE, what, "3.7")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient
@@ -78,8 +78,7 @@ def token_of(quay: QuayClient, wanted: RobotWish, told: Mapping[str, Any], *, ch
     :param told: what the task tells besides.
     """
     intent = wanted.robot
-    kind = intent.kind
-    assert isinstance(kind, RobotKind)
+    kind = cast(RobotKind, intent.kind)
     title = intent.title if intent.place.namespace else f"{quay.identity().name}+{intent.key}"
     results = {**told, "name": title}
     made = wanted.work.given.get((kind.name, intent.title), {})

@@ -64,7 +64,7 @@ class SandboxQuay(SandboxRegistry):
             install: Callable[[World], None] | None = getattr(module, "install", None)
             if install:
                 install(self.world)
-        self._quay_api = QuayApi(self.quay, self.world, routes, lambda seconds: self._server.stopping.wait(seconds))
+        self._quay_api = QuayApi(self.quay, self.world, routes, self._server.stopping.wait)
         self.world.extra["routes"] = self._quay_api.router.routes
 
     def _make_authority(self) -> Authority:
