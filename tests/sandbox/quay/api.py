@@ -11,7 +11,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote
 
 from ansible_collections.quayside.airgap.tests.sandbox.http_messages import HttpRequest, HttpResponse
-from ansible_collections.quayside.airgap.tests.sandbox.quay.errors import HTML, Abort, Answer, Refusal, json_response, page
+from ansible_collections.quayside.airgap.tests.sandbox.quay.errors import HTML, Abort, Answer, Crash, Refusal, json_response, page
 from ansible_collections.quayside.airgap.tests.sandbox.quay.options import QuayOptions
 from ansible_collections.quayside.airgap.tests.sandbox.quay.routing import API, Call, Route, Router, reply
 from ansible_collections.quayside.airgap.tests.sandbox.quay.world import World
@@ -39,11 +39,16 @@ class QuayApi:
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """The answer to a request."""
+        ill = self._world.extra.get("unhealthy", ())
+        if "web_gunicorn" in ill:
+            return page(502, "Quay Loading", "Quay is currently starting or under maintenance.")
         route, parameters, known = self.router.find(request.method, request.path)
         if route is None:
             return self._elsewhere(request, known)
         if route.slash and not request.path.endswith("/"):
             return self._redirect(request)
+        if "database" in ill and not (route.open and request.method in SAFE) and not request.path.startswith("/health"):
+            return Crash().response(request.base_url)
         call = Call(request, self._world, self._options, route, request.base_url)
         call.parameters = parameters
         try:
@@ -114,6 +119,8 @@ class QuayApi:
         if request.method not in SAFE:
             if known and path.startswith(API + "/"):
                 return json_response(405, {"message": "The method is not allowed for the requested URL."})
+            if not self._options.at_least("3.9") and not path.endswith("/"):
+                return Crash().response(request.base_url)
             text = "The method is not allowed for the requested URL."
             return page(405, "Method Not Allowed", text, {"Allow": "GET, HEAD, OPTIONS"})
         if path.startswith("/api/"):

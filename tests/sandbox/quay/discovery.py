@@ -16,6 +16,7 @@ from ansible_collections.quayside.airgap.tests.sandbox.quay.world import SCOPES
 
 ROUTES = Routes("discovery")
 
+ERROR = ("status", "error_message", "title", "error_type", "detail", "type")
 DESCRIPTIONS = {
     "invalid_token": "The access token provided was invalid.",
     "expired_token": "The access token provided has expired.",
@@ -29,20 +30,22 @@ DESCRIPTIONS = {
 @ROUTES.get("/discovery", open=True, query=("internal",))
 def discovery(call: Call) -> Result:
     """The description of the API (swagger 2.0) as far as this sandbox has it."""
-    cached = call.world.extra.get("discovery")
-    if cached is None:
-        cached = call.world.extra["discovery"] = describe(call.world.extra["routes"], call.options, call.request.headers.get("host", ""))
-    return cached
+    internal = call.flag("internal")
+    cached = call.world.extra.setdefault("discovery", {})
+    if internal not in cached:
+        routes = [route for route in call.world.extra["routes"] if internal or not route.internal]
+        cached[internal] = describe(routes, call.options, call.request.headers.get("host", ""))
+    return cached[internal]
 
 
 def describe(routes: list[Route], options: QuayOptions, host: str) -> dict[str, Any]:
-    """Paths and definitions of the operations that exist."""
+    """Paths and definitions of the operations that exist; of definitions with the same name the last one is seen, as in Quay."""
     paths: dict[str, dict[str, Any]] = {}
     definitions: dict[str, Any] = {
         "ApiError": {
             "type": "object",
             "required": ["status", "type", "title"],
-            "properties": {"status": {"type": "integer"}, "type": {"type": "string"}, "title": {"type": "string"}},
+            "properties": {name: {"type": "integer" if name == "status" else "string"} for name in ERROR},
         }
     }
     for route in routes:
@@ -53,8 +56,6 @@ def describe(routes: list[Route], options: QuayOptions, host: str) -> dict[str, 
         schema = route.body_schema(options)
         if schema is not None:
             name = route.schema_name or f"{route.tag}_{route.handler.__name__}"
-            if name in definitions and definitions[name] != schema:
-                name = f"{name}_{route.tag}"
             definitions[name] = _plain(schema)
             body = {"name": "body", "in": "body", "required": True, "description": "Request body contents."}
             operation["parameters"].append({**body, "schema": {"$ref": f"#/definitions/{name}"}})
@@ -148,7 +149,10 @@ WHOLE = ("auth", "database", "redis", "storage")
 
 
 def _health(call: Call, names: tuple[str, ...]) -> Result:
-    """200 while every service is well; `world.extra["unhealthy"]` names those that are not."""
+    """200 while every service is well; `world.extra["unhealthy"]` names those that are not.
+
+    Without `web_gunicorn` nothing answers, without `database` little does.
+    """
     ill = call.world.extra.get("unhealthy", ())
     services = {name: name not in ill for name in names}
     status = 200 if all(services.values()) else 503

@@ -53,7 +53,7 @@ def wanted_email(call: Call) -> str | None:
     return str(given)
 
 
-def refuse_used_email(call: Call, email: str, own: str = "") -> None:
+def refuse_used_email(call: Call, email: str, own: str = "", text: str = "Email has already been used: {}") -> None:
     """Before 3.18 an address belongs to one namespace; later organizations share them."""
     world = call.world
     taken = [user.name for user in world.users.values() if user.email == email]
@@ -62,7 +62,7 @@ def refuse_used_email(call: Call, email: str, own: str = "") -> None:
     elif not call.options.feature("MAILING"):
         taken = []
     if any(name != own for name in taken):
-        raise invalid(f"Email has already been used: {email}")
+        raise invalid(text.format(email))
 
 
 @ROUTES.post("/organization/", schema=new_schema, schema_name="NewOrg", scope="user:admin")
@@ -99,16 +99,22 @@ def show(call: Call, orgname: str) -> Result:
 @ROUTES.put("/organization/<orgname>", schema=update_schema, schema_name="UpdateOrg", scope="org:admin")
 def update(call: Call, orgname: str) -> Result:
     """Change an organization."""
+    options = call.options
     call.require_org_admin(orgname)
-    found = call.organization(orgname)
+    found = call.world.organizations.get(orgname)
+    if found is None:
+        raise not_found() if options.at_least("3.9") else unauthorized()
     body = call.body
     email = wanted_email(call)
     if email and email != found.email:
-        refuse_used_email(call, email, orgname)
+        refuse_used_email(
+            call, email, orgname, "Email has already been used: {}" if options.at_least("3.18") else "E-mail address already used"
+        )
     if "tag_expiration_s" in body and body["tag_expiration_s"] not in call.options.tag_expirations:
         raise Message(400, "Invalid tag expiration option")
     if email is not None:
         found.email = email
+        found.placeholder = ""
     if "invoice_email" in body:
         found.invoice_email = body["invoice_email"]
     if "invoice_email_address" in body:
@@ -123,6 +129,8 @@ def delete(call: Call, orgname: str) -> Result:
     """Delete an organization."""
     call.require_org_admin(orgname)
     call.require_fresh_login()
+    if orgname not in call.world.organizations:
+        raise not_found() if call.options.at_least("3.9") else unauthorized()
     call.world.delete_namespace(call.organization(orgname))
     return None, 204
 

@@ -15,6 +15,7 @@ from ansible_collections.quayside.airgap.tests.sandbox.answers import ApiError
 from ansible_collections.quayside.airgap.tests.sandbox.auth import REPOSITORY_SCOPE, Authority, Caller
 from ansible_collections.quayside.airgap.tests.sandbox.http_messages import HttpRequest, HttpResponse
 from ansible_collections.quayside.airgap.tests.sandbox.options import ALL_ACTIONS, RegistryOptions
+from ansible_collections.quayside.airgap.tests.sandbox.quay import app_tokens
 from ansible_collections.quayside.airgap.tests.sandbox.quay.options import QuayOptions
 from ansible_collections.quayside.airgap.tests.sandbox.quay.routing import RANK, may_create, repository_role
 from ansible_collections.quayside.airgap.tests.sandbox.quay.world import REPOSITORY, World
@@ -61,8 +62,7 @@ class QuayAuthority(Authority):
                 token = self._world.token(password)
                 return OAUTH + token.value if token else None
             if name == "$app":
-                owner = self._world.app_tokens.get(password)
-                user = owner if isinstance(owner, str) or owner is None else owner.user
+                user = app_tokens.user_of(self._world, password)
                 return user if self._enabled(user) else None
             if "+" in name:
                 robot = self._world.robots.get(name)
@@ -121,7 +121,8 @@ class QuayAuthority(Authority):
             actions = {"pull"} if found is not None and found.public else set()
             if RANK[role] >= 1:
                 actions.add("pull")
-            if RANK[role] >= 2 and (found is None or found.state == "NORMAL"):
+            there = self._world.namespace(repository.partition("/")[0]) is not None
+            if RANK[role] >= 2 and there and (found is None or found.state == "NORMAL"):
                 actions |= {"push", "delete"}
             if role == "admin" and "push" in actions:
                 return ALL_ACTIONS

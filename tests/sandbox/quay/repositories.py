@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from ansible_collections.quayside.airgap.tests.sandbox.quay import tag_history
 from ansible_collections.quayside.airgap.tests.sandbox.quay.errors import (
     BAD_REQUEST_MESSAGE,
     Crash,
@@ -18,6 +20,7 @@ from ansible_collections.quayside.airgap.tests.sandbox.quay.errors import (
     not_found,
     unauthorized,
 )
+from ansible_collections.quayside.airgap.tests.sandbox.quay.options import QuayOptions
 from ansible_collections.quayside.airgap.tests.sandbox.quay.routing import (
     RANK,
     Call,
@@ -40,20 +43,9 @@ ROUTES = Routes("repository")
 
 PAGE = 100
 MAX_TAGS = 500
+STATISTICS_DAYS = 91
 ONE = "/repository/<path:repository>"
 VISIBILITY = {"type": "string", "description": "Visibility which the repository will start with", "enum": ["public", "private"]}
-NEW = {
-    "type": "object",
-    "description": "Description of a new repository",
-    "required": ["repository", "visibility", "description"],
-    "properties": {
-        "repository": {"type": "string", "description": "Repository name"},
-        "visibility": VISIBILITY,
-        "namespace": {"type": "string", "description": "Namespace in which the repository should be created."},
-        "description": {"type": "string", "description": "Markdown encoded description for the repository"},
-        "repo_kind": {"type": ["string", "null"], "description": "The kind of repository", "enum": ["image", None]},
-    },
-}
 UPDATE = {
     "type": "object",
     "description": "Fields which can be updated in a repository.",
@@ -82,7 +74,24 @@ PERMISSION = {
 }
 
 
-@ROUTES.post("/repository", schema=NEW, schema_name="NewRepo", scope="repo:create")
+def new_schema(options: QuayOptions) -> dict[str, Any]:
+    """NewRepo; until 3.8 applications had repositories too."""
+    kinds = ["image", None] if options.at_least("3.9") else ["image", "application", None]
+    return {
+        "type": "object",
+        "description": "Description of a new repository",
+        "required": ["repository", "visibility", "description"],
+        "properties": {
+            "repository": {"type": "string", "description": "Repository name"},
+            "visibility": VISIBILITY,
+            "namespace": {"type": "string", "description": "Namespace in which the repository should be created."},
+            "description": {"type": "string", "description": "Markdown encoded description for the repository"},
+            "repo_kind": {"type": ["string", "null"], "description": "The kind of repository", "enum": kinds},
+        },
+    }
+
+
+@ROUTES.post("/repository", schema=new_schema, schema_name="NewRepo", scope="repo:create")
 def create(call: Call) -> Result:
     """Create a repository."""
     world, body = call.world, call.body
@@ -95,13 +104,15 @@ def create(call: Call) -> Result:
     if namespace is None:
         raise Crash() if call.options.at_least("3.9") else unauthorized()
     if namespace.extra.get("org_mirror"):
-        raise invalid("Cannot create repositories in an organization that is configured as a mirror")
+        raise invalid("Cannot create repository: organization is managed by organization-level mirroring")
     if f"{space}/{name}" in world.repositories:
         raise invalid("Repository already exists")
     if not REPOSITORY.match(name):
         raise invalid("Invalid repository name")
-    world.add_repository(namespace, name, creator=call.user.name, public=body["visibility"] == "public", description=body["description"])
-    return {"namespace": space, "name": name, "kind": "image"}, 201
+    public, kind = body["visibility"] == "public", body.get("repo_kind") or "image"
+    made = world.add_repository(namespace, name, creator=call.user.name, public=public, description=body["description"])
+    made.extra["kind"] = kind
+    return {"namespace": space, "name": name, "kind": kind}, 201
 
 
 @ROUTES.get(
@@ -120,18 +131,18 @@ def listing(call: Call) -> Result:
     rows: list[dict[str, Any]] = []
     more = False
     position = 0
-    if call.first("repo_kind", "image") == "image":
-        modified, popularity = call.flag("last_modified"), call.flag("popularity")
-        for repository in _candidates(call, space, starred):
-            if not _listed(call, repository, public):
-                continue
-            position += 1
-            if position <= start:
-                continue
-            if len(rows) == PAGE:
-                more = True
-                break
-            rows.append(repository_row(call, repository, modified=modified, popularity=popularity))
+    kind = call.first("repo_kind", "image")
+    modified, popularity = call.flag("last_modified"), call.flag("popularity")
+    for repository in _candidates(call, space, starred):
+        if repository.extra.get("kind", "image") != kind or not _listed(call, repository, public):
+            continue
+        position += 1
+        if position <= start:
+            continue
+        if len(rows) == PAGE:
+            more = True
+            break
+        rows.append(repository_row(call, repository, modified=modified, popularity=popularity))
     answer: dict[str, Any] = {"repositories": rows}
     if more:
         answer["next_page"] = base64.urlsafe_b64encode(f"repositories:{start + PAGE}".encode()).decode()
@@ -175,26 +186,26 @@ def show(call: Call, repository: str) -> Result:
     assert namespace is not None
     view = repository_view(call, found, namespace)
     if call.flag("includeTags", True):
-        view["tags"] = _tags(call, repository)
+        view["tags"] = _tags(call, found)
     role = RANK[call.repository_role(repository)]
     view["can_write"] = role >= 2 and found.state == "NORMAL"
     view["can_admin"] = role >= 3
     if call.flag("includeStats"):
-        view["stats"] = []
+        today = datetime.now(timezone.utc).date()
+        view["stats"] = [{"date": (today - timedelta(days=days)).isoformat(), "count": 0} for days in range(1, STATISTICS_DAYS + 1)]
     return view
 
 
-def _tags(call: Call, full_name: str) -> dict[str, Any]:
-    storage = call.world.storage
-    stored = storage.repositories.get(full_name)
-    times = call.world.repositories[full_name].extra.get("tag_times", {})
-    shown = {}
-    for name, digest in list(stored.tags.items())[:MAX_TAGS] if stored else ():
-        manifest = storage.manifest(full_name, digest)
-        parsed = manifest.parsed if manifest else {}
-        size = None if "manifests" in parsed else sum(int(layer.get("size", 0)) for layer in parsed.get("layers", []))
-        started = times.get(name, call.world.repositories[full_name].created)
-        shown[name] = {"name": name, "size": size, "last_modified": date(started), "manifest_digest": digest}
+def _tags(call: Call, found: Repository) -> dict[str, Any]:
+    """Tags that are alive, the youngest first."""
+    history = tag_history.of(call.world, found)
+    shown: dict[str, Any] = {}
+    for row in history.newest_first(history.active())[:MAX_TAGS]:
+        size = history.facts(row.digest, row.media_type).size
+        shown[row.name] = {"name": row.name, "size": size, "last_modified": date(row.start_ts)}
+        if row.end is not None:
+            shown[row.name]["expiration"] = date(row.end_ts)
+        shown[row.name]["manifest_digest"] = row.digest
     return shown
 
 
@@ -240,7 +251,9 @@ def change_state(call: Call, repository: str) -> Result:
     found = call.repository(repository)
     namespace = call.world.namespace(found.namespace)
     if namespace is not None and namespace.extra.get("org_mirror"):
-        raise Message(400, "Cannot change the state of a repository of an organization mirror", key="detail")
+        raise Message(
+            400, "Repository state changes are not allowed in an organization managed by organization-level mirroring", key="detail"
+        )
     found.state = call.body["state"]
     return {"success": True}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.quayside.airgap.tests.sandbox.quay.errors import Message, invalid, unauthorized
+from ansible_collections.quayside.airgap.tests.sandbox.quay.errors import FORBIDDEN_MESSAGE, Message, invalid, unauthorized
 from ansible_collections.quayside.airgap.tests.sandbox.quay.routing import Call, Result, Routes, user_admin
 from ansible_collections.quayside.airgap.tests.sandbox.quay.views import robot_view
 from ansible_collections.quayside.airgap.tests.sandbox.quay.world import Organization, Robot, User, avatar, name_fault, secret
@@ -127,14 +127,18 @@ def create_user_robot(call: Call, robot_shortname: str) -> Result:
     return _create(call, user, robot_shortname)
 
 
+def _refusal(call: Call, text: str) -> Exception:
+    """Shape 1 since 3.11."""
+    return invalid(text) if call.options.at_least("3.11") else Message(400, text)
+
+
 def _create(call: Call, owner: User | Organization, short: str) -> Result:
     name = f"{owner.name}+{short}"
     fault = name_fault(short)
     if fault:
-        raise invalid(f"The name for the robot '{short}' is invalid: {fault}")
+        raise _refusal(call, f"The name for the robot '{short}' is invalid: {fault}")
     if name in call.world.robots:
-        text = f"Existing robot with name: {name}"
-        raise invalid(text) if call.options.at_least("3.11") else Message(400, text)
+        raise _refusal(call, f"Existing robot with name: {name}")
     if len(name) > 255:
         raise Message(400, "value too long for type character varying(255)\n")
     metadata = call.body.get("unstructured_metadata")
@@ -188,9 +192,10 @@ def _regenerate(robot: Robot) -> Result:
 @ROUTES.get(ORG + ONE + "/permissions", scope="org:admin")
 def org_permissions(call: Call, orgname: str, robot_shortname: str) -> Result:
     """What a robot may do on which repositories; needs user:admin too."""
-    call.require_org_admin(orgname)
     if not call.has("user:admin"):
-        raise unauthorized()
+        raise call.deny()
+    if not call.is_org_admin(orgname):
+        raise Message(403, FORBIDDEN_MESSAGE)
     return _permissions(call, _find(call, orgname, robot_shortname))
 
 

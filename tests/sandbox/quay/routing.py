@@ -57,6 +57,7 @@ class Route:
     csrf       False: the handler checks it itself (or nothing has to)
     open       for everybody, whatever ANONYMOUS_ACCESS and the read-only state say
     hidden     not in /api/v1/discovery
+    internal   there with ?internal=true only
     scope, query     for discovery: scope of the operation, names of its query arguments
     """
 
@@ -74,6 +75,7 @@ class Route:
     csrf: bool = True
     open: bool = False
     hidden: bool = False
+    internal: bool = False
     scope: str = ""
     query: tuple[str, ...] = ()
     pattern: re.Pattern[str] = field(init=False)

@@ -175,7 +175,6 @@ class _Watcher:
         self._world.adopt(repository)
 
     def tagged(self, repository: str, tag: str, digest: str | None) -> None:
-        self._world.note_tag(repository, tag, digest)
         for told in self._world.extra.get("tagged", ()):
             told(repository, tag, digest)
 

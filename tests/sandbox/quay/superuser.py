@@ -39,10 +39,6 @@ UPDATE_ORG = {
     "type": "object",
     "description": "Description of updates for an organization",
     "properties": {
-        "email": {"type": "string", "description": "Organization contact email"},
-        "invoice_email": {"type": "boolean", "description": "Whether the organization desires to receive emails for invoices"},
-        "invoice_email_address": {"type": ["string", "null"], "description": "The email address at which to receive invoices"},
-        "tag_expiration_s": {"type": "integer", "minimum": 0, "description": "The number of seconds for tag expiration"},
         "name": {"type": "string", "description": "The new name for the organization"},
     },
 }
@@ -104,10 +100,16 @@ def create_user(call: Call) -> Result:
     if name in world.deleted_names:
         raise Message(400, "Username is not available")
     if email and any(user.email == email for user in world.users.values()):
+        if not call.options.at_least("3.9"):
+            raise Message(400, f"Email has already been used: {email}")
         constraint = 'duplicate key value violates unique constraint "user_email_unique_non_org"'
         raise Message(400, f"{constraint}\nDETAIL:  Key (email)=({email}) already exists.\n")
     password = secret(32)
-    world.add_user(name, password, email or "")
+    made = world.add_user(name, password, email or "")
+    if call.options.feature("MAILING"):
+        made.verified = False
+        if world.extra.get("mail_down"):
+            raise Message(400, "Could not send email. Please contact an administrator and report this problem.")
     return {"username": name, "email": email, "password": password, "encrypted_password": world.encrypt(name)}
 
 
@@ -119,7 +121,10 @@ def user(call: Call, username: str) -> Result:
 
 @ROUTES.put("/superuser/users/<username>", schema=UPDATE_USER, schema_name="UpdateUser", **_S)
 def update_user(call: Call, username: str) -> Result:
-    """Change a user; the answer shows `enabled` as it was before."""
+    """Change a user; the answer shows `enabled` as it was before.
+
+    `superuser` goes into config.yaml (world.extra["config_super_users"]), which Quay reads when it starts.
+    """
     call.require_superuser()
     found = _user(call, username)
     world, body = call.world, call.body
@@ -137,6 +142,10 @@ def update_user(call: Call, username: str) -> Result:
         if any(other.email == body["email"] for other in world.users.values() if other is not found):
             raise Message(400, "E-mail address already used")
         found.email = body["email"]
+        found.verified = True
+    if "superuser" in body:
+        written = world.extra.setdefault("config_super_users", set(world.super_users))
+        (written.add if body["superuser"] else written.discard)(username)
     view = superuser_user_view(call, found)
     if "enabled" in body:
         found.enabled = body["enabled"]
@@ -156,7 +165,7 @@ def delete_user(call: Call, username: str) -> Result:
 # ------------------------------------------------------------ organizations
 
 
-@ROUTES.get("/superuser/organizations/", access=superusers, query=("limit", "next_page"), **_S)
+@ROUTES.get("/superuser/organizations/", access=superusers, query=("limit", "next_page"), internal=True, **_S)
 def organizations(call: Call) -> Result:
     """All organizations."""
     page, following = _page(call, "organizations", list(call.world.organizations.values()))
@@ -198,7 +207,7 @@ def delete_organization(call: Call, name: str) -> Result:
     return None, 204
 
 
-@ROUTES.post("/superuser/takeownership/<namespace>", access=superusers, **_S)
+@ROUTES.post("/superuser/takeownership/<namespace>", access=superusers, internal=True, **_S)
 def take_ownership(call: Call, namespace: str) -> Result:
     """Join the owners of an organization; a user becomes an organization."""
     world = call.world
@@ -212,18 +221,19 @@ def take_ownership(call: Call, namespace: str) -> Result:
         world.become_organization(found, call.user.name)
         return {"namespace": namespace}
     owners = next((team for team in found.teams.values() if team.role == "admin"), None)
-    if owners is not None:
-        world.join(found, owners, call.user.name)
+    if owners is None:
+        raise Crash()
+    world.join(found, owners, call.user.name)
     return {"namespace": namespace}
 
 
-@ROUTES.get("/superuser/changelog/", access=superusers, **_S)
+@ROUTES.get("/superuser/changelog/", access=superusers, internal=True, **_S)
 def changelog(call: Call) -> Result:
     """The list of changes, whose first entry names the version."""
     return {"log": f'## Red Hat Quay Release Notes\n\n\n<a name="v{call.options.version}.0"></a>\n## [v{call.options.version}.0]\n'}
 
 
-@ROUTES.get("/superuser/registrystatus", access=superusers, **_S)
+@ROUTES.get("/superuser/registrystatus", access=superusers, internal=True, **_S)
 def registry_status(call: Call) -> Result:
     """Whether the configuration can be changed."""
     return {"provider_id": "file", "status": "ready"}

@@ -1,16 +1,26 @@
 # Copyright: (c) 2026, quayside.airgap contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Teams of organizations and who is in them."""
+"""Teams of organizations and who is in them: members that somebody puts there, and those of a group of a directory.
+
+The directory is `world.extra["directory"]`: group -> names of users, as LDAP (without the base DN) or Keystone name it. Which kind of
+directory there is says AUTHENTICATION_TYPE among the settings of the sandbox's options. `team.extra["sync"]` holds the group.
+"""
 
 from __future__ import annotations
 
-from ansible_collections.quayside.airgap.tests.sandbox.quay.errors import Message, invalid, not_found
+import time
+from typing import Any
+
+from ansible_collections.quayside.airgap.tests.sandbox.quay.errors import Crash, Message, invalid, not_found
 from ansible_collections.quayside.airgap.tests.sandbox.quay.routing import Call, Result, Routes, user_admin_of
 from ansible_collections.quayside.airgap.tests.sandbox.quay.views import member_view, team_view
-from ansible_collections.quayside.airgap.tests.sandbox.quay.world import Organization, Team, name_fault
+from ansible_collections.quayside.airgap.tests.sandbox.quay.world import Organization, Team, World, date, name_fault
 
 ROUTES = Routes("team")
+
+BASE_DN = "dc=example,dc=com"
+SERVICES = {"LDAP": "ldap", "Keystone": "keystone", "OIDC": "oidc", "JWT": "jwtauthn"}
 
 TEAM = {
     "type": "object",
@@ -73,12 +83,13 @@ def members(call: Call, orgname: str, teamname: str) -> Result:
     admin = call.is_org_admin(found.name)
     if call.flag("includePending") and admin:
         rows += [member_view(call.world, name, invited=True) for name in team.invited]
-    return {"name": teamname, "members": rows, "can_edit": admin}
+    return {"name": teamname, "members": rows, "can_edit": admin, **_syncing_view(call, orgname, team)}
 
 
 @ROUTES.put("/organization/<orgname>/team/<teamname>/members/<membername>", scope="org:admin")
 def add(call: Call, orgname: str, teamname: str, membername: str) -> Result:
     """Put a user or a robot of the organization into a team."""
+    _refuse_synced(call, orgname, teamname, membername)
     found, team = _team(call, orgname, teamname)
     world = call.world
     robot = membername in world.robots and membername.startswith(orgname + "+")
@@ -86,9 +97,11 @@ def add(call: Call, orgname: str, teamname: str, membername: str) -> Result:
         raise invalid("Unknown user")
     if membername in team.members:
         raise Message(400, f"User {membername} is already a member of team {teamname}")
-    own = call.user is not None and call.user.name == membername
-    if call.options.feature("MAILING") and call.options.feature("REQUIRE_TEAM_INVITE") and not robot and not own:
+    known = robot or orgname in world.users[membername].organizations
+    if call.options.feature("MAILING") and call.options.feature("REQUIRE_TEAM_INVITE") and not known:
         team.invited[membername] = None
+        if world.extra.get("mail_down"):
+            raise Message(400, "Could not send email. Please contact an administrator and report this problem.")
         return member_view(world, membername, invited=True)
     world.join(found, team, membername)
     return member_view(world, membername)
@@ -97,6 +110,7 @@ def add(call: Call, orgname: str, teamname: str, membername: str) -> Result:
 @ROUTES.delete("/organization/<orgname>/team/<teamname>/members/<membername>", scope="org:admin")
 def remove(call: Call, orgname: str, teamname: str, membername: str) -> Result:
     """Take somebody out of a team."""
+    _refuse_synced(call, orgname, teamname, membername)
     found, team = _team(call, orgname, teamname)
     if membername not in call.world.users and membername not in call.world.robots:
         raise not_found()
@@ -122,6 +136,109 @@ def permissions(call: Call, orgname: str, teamname: str) -> Result:
         shown = {"name": repository.name, "is_public": repository.public}
         rows.append({"repository": shown, "role": repository.teams[teamname]})
     return {"permissions": rows}
+
+
+# ------------------------------------------------------------------ syncing
+
+
+@ROUTES.post("/organization/<orgname>/team/<teamname>/syncing", feature="TEAM_SYNCING", scope="super:user")
+def synchronize(call: Call, orgname: str, teamname: str) -> Result:
+    """Let the directory say who is in a team."""
+    team = _team_to_sync(call, orgname, teamname)
+    if not isinstance(call.body, dict):
+        raise Crash()
+    fault = _group_fault(call, call.body)
+    if fault:
+        raise invalid(f"Could not sync to group: {fault}")
+    if "sync" in team.extra:
+        raise Crash()
+    team.extra["sync"] = {"service": _service(call), "last_updated": None, "config": call.body}
+    if _service(call) == "oidc":
+        for name in [name for name in team.members if name in call.world.users]:
+            call.world.leave(call.organization(orgname), team, name)
+    return {**team_view(team), "new_team": False}
+
+
+@ROUTES.delete("/organization/<orgname>/team/<teamname>/syncing", feature="TEAM_SYNCING", scope="super:user")
+def end_synchronization(call: Call, orgname: str, teamname: str) -> Result:
+    """Leave the team as it is, to be changed by hand again."""
+    team = _team_to_sync(call, orgname, teamname)
+    team.extra.pop("sync", None)
+    return {**team_view(team), "new_team": False}
+
+
+def fill_from_directory(world: World) -> None:
+    """What Quay's worker does now and then: bring the people of synchronized teams in line with their groups. Robots stay."""
+    for organization in world.organizations.values():
+        for team in organization.teams.values():
+            sync = team.extra.get("sync")
+            if not sync or sync["service"] == "oidc":
+                continue
+            group = world.extra.get("directory", {}).get(next(iter(sync["config"].values())), [])
+            for name in [name for name in team.members if name in world.users and name not in group]:
+                world.leave(organization, team, name)
+            for name in group:
+                world.join(organization, team, name)
+            sync["last_updated"] = time.time()
+
+
+def _service(call: Call) -> str:
+    """How Quay calls its directory; empty where its users are in its own database."""
+    return SERVICES.get(str(call.options.settings.get("AUTHENTICATION_TYPE", "Database")), "")
+
+
+def _may_sync(call: Call, orgname: str) -> bool:
+    superuser = call.superuser or call.options.feature("NONSUPERUSER_TEAM_SYNCING_SETUP")
+    return superuser and call.is_org_admin(orgname)
+
+
+def _team_to_sync(call: Call, orgname: str, teamname: str) -> Team:
+    call.require_fresh_login()
+    if not _may_sync(call, orgname):
+        raise call.deny()
+    found = call.organization(orgname)
+    if teamname not in found.teams:
+        raise not_found()
+    return found.teams[teamname]
+
+
+def _group_fault(call: Call, config: dict[str, Any]) -> str:
+    """What is wrong with a group; OIDC cannot be asked."""
+    service, directory = _service(call), call.world.extra.get("directory", {})
+    if service == "ldap":
+        if not config.get("group_dn"):
+            return "Missing group_dn"
+        return "" if directory.get(config["group_dn"]) else "Group does not exist or is empty"
+    if service == "keystone":
+        if not config.get("group_id"):
+            return "Missing group_id"
+        return "" if config["group_id"] in directory else "Group not found"
+    return "" if service == "oidc" else "Not supported"
+
+
+def _refuse_synced(call: Call, orgname: str, teamname: str, membername: str) -> None:
+    if not call.options.feature("TEAM_SYNCING") or not _service(call) or "+" in membername:
+        return
+    found = call.world.organizations.get(orgname)
+    team = found.teams.get(teamname) if found else None
+    if team is not None and "sync" in team.extra:
+        raise invalid("Cannot call this method on an auth-synced team")
+
+
+def _syncing_view(call: Call, orgname: str, team: Team) -> dict[str, Any]:
+    """What the list of members says of the directory; the group is for superusers."""
+    service = _service(call)
+    if not call.options.feature("TEAM_SYNCING") or not service:
+        return {}
+    view: dict[str, Any] = {}
+    if _may_sync(call, orgname):
+        view["can_sync"] = {"service": service, **({"base_dn": BASE_DN} if service == "ldap" else {})}
+    sync = team.extra.get("sync")
+    if sync:
+        view["synced"] = {"service": sync["service"]}
+        if call.superuser or call.options.feature("NONSUPERUSER_TEAM_SYNCING_SETUP"):
+            view["synced"].update(last_updated=date(sync["last_updated"]), config=sync["config"])
+    return view
 
 
 def _team(call: Call, orgname: str, teamname: str, *, read: bool = False) -> tuple[Organization, Team]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -35,6 +36,7 @@ from ansible_collections.quayside.airgap.tests.sandbox.quay.world import (
     email_ok,
     name_fault,
     password_fault,
+    secret,
 )
 
 ROUTES = Routes("user")
@@ -84,6 +86,7 @@ VERIFY = {
     "properties": {"password": {"type": "string", "description": "The user's password"}},
 }
 LOCAL = "/oauth/localapp"
+DANGEROUS = ("org:admin", "super:user", "user:admin")
 UNAUTHORIZED_TEXT = (
     "The server could not verify that you are authorized to access the URL requested. You either supplied the wrong credentials "
     "(e.g. a bad password), or your browser doesn't understand how to supply the credentials required."
@@ -91,14 +94,15 @@ UNAUTHORIZED_TEXT = (
 
 
 def _cookie(session: Session) -> dict[str, str]:
-    return {"Set-Cookie": f"{COOKIE}={session.number}; HttpOnly; Path=/; SameSite=Lax", "X-Next-CSRF-Token": session.csrf}
+    return {"Set-Cookie": f"{COOKIE}={session.number}; HttpOnly; Path=/; SameSite=Lax"}
 
 
 def _log_in(call: Call, user: User) -> None:
     """A new session with a new CSRF token; the old token is void."""
     if call.session is not None:
         call.world.sessions.pop(call.session.number, None)
-    call.headers.update(_cookie(call.world.new_session(user.name)))
+    session = call.world.new_session(user.name)
+    call.headers.update({**_cookie(session), "X-Next-CSRF-Token": session.csrf})
 
 
 def _registered(call: Call, name: Any, password: Any, email: Any) -> str:
@@ -159,7 +163,7 @@ def csrf_token(call: Call) -> Result:
     return {"csrf_token": call.session.csrf}
 
 
-@ROUTES.post("/signin", schema=SIGN_IN, schema_name="SigninUser", open=True, feature="DIRECT_LOGIN")
+@ROUTES.post("/signin", internal=True, schema=SIGN_IN, schema_name="SigninUser", open=True, feature="DIRECT_LOGIN")
 def signin(call: Call) -> Result:
     """Log in with user and password."""
     name, password = call.body["username"], call.body["password"]
@@ -176,7 +180,7 @@ def signin(call: Call) -> Result:
     return {"success": True}
 
 
-@ROUTES.post("/signout", open=True)
+@ROUTES.post("/signout", internal=True, open=True)
 def signout(call: Call) -> Result:
     """End the session."""
     if call.session is not None:
@@ -184,7 +188,7 @@ def signout(call: Call) -> Result:
     return {"success": True}
 
 
-@ROUTES.post("/user/", schema=NEW_USER, schema_name="NewUser", open=True, feature="USER_CREATION")
+@ROUTES.post("/user/", internal=True, schema=NEW_USER, schema_name="NewUser", open=True, feature="USER_CREATION")
 def sign_up(call: Call) -> Result:
     """A new ordinary user."""
     world, body = call.world, call.body
@@ -199,8 +203,7 @@ def sign_up(call: Call) -> Result:
     if fault:
         raise invalid(fault)
     user = world.add_user(name, body["password"], body.get("email") or "")
-    if call.token is None:
-        _log_in(call, user)
+    _log_in(call, user)
     return user_view(call, user)
 
 
@@ -214,7 +217,7 @@ def me(call: Call) -> Result:
     return user_view(call, call.user)
 
 
-@ROUTES.put("/user/", schema=UPDATE_USER, schema_name="UpdateUser", scope="user:admin")
+@ROUTES.put("/user/", internal=True, schema=UPDATE_USER, schema_name="UpdateUser", scope="user:admin")
 def change_me(call: Call) -> Result:
     """Change the own account."""
     user = call.require_user("user:admin")
@@ -240,7 +243,7 @@ def change_me(call: Call) -> Result:
     return user_view(call, user)
 
 
-@ROUTES.post("/user/clientkey", schema=VERIFY, schema_name="GenerateClientKey", scope="user:admin")
+@ROUTES.post("/user/clientkey", internal=True, schema=VERIFY, schema_name="GenerateClientKey", scope="user:admin")
 def client_key(call: Call) -> Result:
     """An encrypted password for docker."""
     user = call.require_user("user:admin")
@@ -304,12 +307,15 @@ def _may_authorize(call: Call, user: User, application: Application) -> bool:
     return organization is not None and user_admin_of(user.name, organization)
 
 
-def _issue(call: Call, user: User, application: Application, target: str, scope: str) -> HttpResponse:
+def _issue(call: Call, user: User, application: Application, target: str, scope: str, kind: str = "token") -> HttpResponse:
     scopes = scope.replace(",", " ").split()
     if not scopes or not set(scopes) <= set(SCOPES):
         return _redirect(f"{target}?error=invalid_scope")
     if not _may_authorize(call, user, application):
         return _redirect(f"{target}?error=unauthorized_client")
+    target += "?" + urlencode({"scope": scope})
+    if kind == "code":
+        return _redirect(f"{target}&code={secret(40)}")
     token = call.world.add_token(user.name, scopes, client_id=application.client_id)
     words = urlencode({"access_token": token.value, "token_type": "Bearer", "expires_in": LONG_LIFETIME})
     return _redirect(f"{target}#{words}")
@@ -336,34 +342,62 @@ def authorize_application(call: Call) -> Result:
     target = form.get("redirect_uri", "")
     if application is None or not _redirect_ok(call, application, target):
         return json_response(400, {"error": "invalid_request"})
-    if form.get("response_type") != "token":
+    kind = form.get("response_type", "")
+    if kind not in ("token", "code"):
         return _redirect(f"{target}?error=unsupported_response_type")
-    return _issue(call, user, application, target, form.get("scope", ""))
+    return _issue(call, user, application, target, form.get("scope", ""), kind)
 
 
 @ROUTES.get("/oauth/authorize", absolute=True)
 def authorize(call: Call) -> Result:
     """The page that asks the user; what was granted before is granted again without a question."""
-    user = call.user
-    if user is None and call.options.at_least("3.12"):
+    user, recent = call.user, call.options.at_least("3.12")
+    if user is None and recent:
         user = _basic_user(call)
-    if user is None and call.options.at_least("3.12"):
-        raise _unauthorized()
+        if user is None:
+            raise _unauthorized()
     application = call.world.applications.get(call.first("client_id"))
     if application is None:
+        if not recent:
+            raise Crash()
         return ui_page(404)
     target = call.first("redirect_uri")
     if not _redirect_ok(call, application, target):
-        return _redirect("?error=redirect_uri_mismatch")
+        return _redirect(("" if recent else f"{call.base_url}/oauth/authorize") + "?error=redirect_uri_mismatch")
     scopes = call.first("scope").replace(",", " ").split()
     if not scopes or not set(scopes) <= set(SCOPES):
-        return _redirect(f"{target}?error=invalid_scope")
+        return _redirect(f"{target}?error=invalid_scope") if recent else ui_page(404)
     tokens = call.world.tokens.values()
     granted = {
         scope for token in tokens if user and token.user == user.name and token.client_id == application.client_id for scope in token.scopes
     }
     if user is not None and set(scopes) <= granted:
         return _issue(call, user, application, target, " ".join(scopes))
-    if call.first("format") == "json":
-        return {"client_id": application.client_id, "application": {"name": application.name}, "assignment_uuid": None}
+    if call.first("format") == "json" and call.options.at_least("3.15"):
+        return _question(call, application, target, scopes)
     return ui_page(200)
+
+
+def _question(call: Call, application: Application, target: str, scopes: list[str]) -> Result:
+    """The page that asks the user, for programs."""
+    organization = {"name": application.namespace, "avatar": json.dumps(avatar(application.namespace, "org"))}
+    shown = {
+        "name": application.name,
+        "description": application.description,
+        "url": application.application_uri,
+        "avatar": json.dumps(avatar(application.name, "app")),
+        "organization": organization,
+    }
+    rows = [{"scope": scope, "title": scope, "description": scope, "icon": "fa-key", "dangerous": scope in DANGEROUS} for scope in scopes]
+    return {
+        "application": shown,
+        "assignment_uuid": None,
+        "client_id": application.client_id,
+        "csrf_token_val": call.session.csrf if call.session else "",
+        "has_dangerous_scopes": any(row["dangerous"] for row in rows),
+        "redirect_uri": target,
+        "response_type": call.first("response_type"),
+        "scope": " ".join(scopes),
+        "scopes": rows,
+        "state": call.request.first("state"),
+    }

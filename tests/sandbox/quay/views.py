@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.quayside.airgap.tests.sandbox.quay.routing import Call
+from ansible_collections.quayside.airgap.tests.sandbox.quay.routing import Call, user_admin_of
 from ansible_collections.quayside.airgap.tests.sandbox.quay.world import (
     Namespace,
     Organization,
@@ -21,15 +21,20 @@ from ansible_collections.quayside.airgap.tests.sandbox.quay.world import (
 )
 
 NO_REPORT = {"quota_bytes": 0, "configured_quota": None, "running_backfill": "waiting", "backfill_status": "waiting"}
+OLD_REPORT = ("quota_bytes", "configured_quota")
 
 
-def quotas(world: World, namespace: Namespace) -> dict[str, Any]:
-    """The quota part of several views."""
+def quotas(call: Call, namespace: Namespace) -> dict[str, Any]:
+    """The quota part of several views; nothing where quotas are switched off."""
+    world, options = call.world, call.options
+    if not options.feature("QUOTA_MANAGEMENT") or (options.at_least("3.12") and not options.feature("EDIT_QUOTA")):
+        return {}
     entries = world.extra.get("quota_view")
     report = world.extra.get("quota_report")
+    shown = report(namespace) if report else NO_REPORT
     return {
         "quotas": entries(namespace) if entries else [],
-        "quota_report": report(namespace) if report else dict(NO_REPORT),
+        "quota_report": {key: value for key, value in shown.items() if options.at_least("3.9") or key in OLD_REPORT},
     }
 
 
@@ -55,13 +60,14 @@ def organization_view(call: Call, found: Organization) -> dict[str, Any]:
     if member or admin:
         shown = {team.name: team_row(call, found, team) for team in found.teams.values()}
         view["teams"] = shown
-        view["ordered_teams"] = sorted(shown)
+        view["ordered_teams"] = list(shown)
     if admin:
         view["invoice_email"] = found.invoice_email
         view["invoice_email_address"] = found.invoice_email_address
         view["tag_expiration_s"] = found.tag_expiration
         view["is_free_account"] = True
-        view.update(quotas(call.world, found))
+    if admin or member:
+        view.update(quotas(call, found))
     return view
 
 
@@ -78,7 +84,9 @@ def team_view(team: Team, *, can_view: bool = True) -> dict[str, Any]:
 
 def team_row(call: Call, organization: Organization, team: Team) -> dict[str, Any]:
     """A team in the view of its organization."""
-    sees = call.is_org_admin(organization.name) or (call.user is not None and call.user.name in team.members)
+    # Teams are seen by whom the user is, whatever the scopes of the token.
+    user = call.user.name if call.user else ""
+    sees = call.is_org_admin(organization.name) or user in team.members or user_admin_of(user, organization)
     counts = {"repo_count": len(team.repositories), "member_count": len(team.members), "is_synced": "sync" in team.extra}
     return {**team_view(team, can_view=sees), **counts}
 
@@ -108,8 +116,17 @@ def organization_member_view(world: World, organization: Organization, name: str
 
 
 def user_view(call: Call, user: User, *, me: bool = True) -> dict[str, Any]:
-    """GET /user/."""
+    """GET /user/; a token that administers nothing of the user sees little."""
     world, options = call.world, call.options
+    if me and user is call.user and not call.has("user:admin"):
+        seen = [user_organization(call, user, found) for found in user.organizations.values()]
+        hidden = ("is_org_admin", "preferred_namespace")
+        return {
+            "anonymous": False,
+            "username": user.name,
+            "avatar": avatar(user.name, "user", user.email),
+            "organizations": [{key: value for key, value in row.items() if key not in hidden} for row in seen],
+        }
     restricted = options.feature("RESTRICTED_USERS") and user.name not in world.super_users
     view: dict[str, Any] = {
         "anonymous": False,
@@ -131,10 +148,10 @@ def user_view(call: Call, user: User, *, me: bool = True) -> dict[str, Any]:
         "location": user.profile.get("location"),
         "is_free_account": True,
         "has_password_set": bool(user.password),
-        **quotas(world, user),
+        **quotas(call, user),
         "organizations": [user_organization(call, user, found) for found in user.organizations.values()],
     }
-    if user.name in world.super_users and call.superuser:
+    if user.name in world.super_users and call.superuser and options.feature("SUPER_USERS"):
         view["super_user"] = True
     if user.name in options.readonly_superusers:
         view["global_readonly_super_user"] = True
@@ -150,14 +167,13 @@ def user_organization(call: Call, user: User, found: Organization) -> dict[str, 
         "can_create_repo": bool(roles & {"admin", "creator"}),
         "public": False,
         "is_org_admin": "admin" in roles,
-        "preferred_namespace": True,
-        **quotas(call.world, found),
+        "preferred_namespace": False,
     }
 
 
 def superuser_user_view(call: Call, user: User) -> dict[str, Any]:
     """A user in the superuser's panel."""
-    return {
+    view = {
         "kind": "user",
         "name": user.name,
         "username": user.name,
@@ -165,16 +181,18 @@ def superuser_user_view(call: Call, user: User) -> dict[str, Any]:
         "verified": user.verified,
         "avatar": avatar(user.name, "user", user.email),
         "super_user": user.name in call.world.super_users,
-        "global_readonly_super_user": user.name in call.options.readonly_superusers,
         "enabled": user.enabled,
-        **quotas(call.world, user),
+        **quotas(call, user),
     }
+    if call.options.at_least("3.9"):
+        view["global_readonly_super_user"] = user.name in call.options.readonly_superusers
+    return view
 
 
 def superuser_organization_view(call: Call, found: Organization) -> dict[str, Any]:
     """An organization in the superuser's panel."""
     email = shown_email(call, found, superuser=True)
-    return {"name": found.name, "email": email, "avatar": avatar(found.name, "org", found.email), **quotas(call.world, found)}
+    return {"name": found.name, "email": email, "avatar": avatar(found.name, "org", found.email), **quotas(call, found)}
 
 
 def robot_view(robot: Robot, *, token: bool = True, metadata: Any = ...) -> dict[str, Any]:
@@ -198,7 +216,7 @@ def repository_view(call: Call, repository: Repository, namespace: Namespace) ->
     return {
         "namespace": repository.namespace,
         "name": repository.name,
-        "kind": "image",
+        "kind": repository.extra.get("kind", "image"),
         "description": repository.description,
         "is_public": repository.public,
         "is_organization": isinstance(namespace, Organization),
@@ -218,7 +236,7 @@ def repository_row(call: Call, repository: Repository, *, modified: bool, popula
         "name": repository.name,
         "description": repository.description,
         "is_public": repository.public,
-        "kind": "image",
+        "kind": repository.extra.get("kind", "image"),
         "state": repository.state,
     }
     if modified:

@@ -154,7 +154,7 @@ class Application:
 
 @dataclass
 class Token:
-    """An OAuth access token."""
+    """An OAuth access token; `asked` is its scopes in the order in which they were asked for."""
 
     value: str = field(repr=False)
     user: str
@@ -165,6 +165,7 @@ class Token:
     created: float = field(default_factory=time.time)
     last_accessed: float | None = None
     uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
+    asked: str = ""
 
 
 @dataclass
@@ -386,18 +387,6 @@ class World:
         if namespace is not None:
             self.add_repository(namespace, rest, public=not self.options.private_on_push)
 
-    def note_tag(self, full_name: str, tag: str, digest: str | None) -> None:
-        """Remember when a tag was set and the repository changed."""
-        found = self.repositories.get(full_name)
-        if found is None:
-            return
-        times = found.extra.setdefault("tag_times", {})
-        if digest is None:
-            times.pop(tag, None)
-        else:
-            times[tag] = time.time()
-        found.extra["last_modified"] = int(time.time())
-
     def delete_repository(self, repository: Repository) -> None:
         """Forget a repository with its content."""
         for name in list(repository.users):
@@ -460,7 +449,8 @@ class World:
         self, user: str, scopes: Iterable[str], *, client_id: str = "", lifetime: float = LONG_LIFETIME, name: str | None = None
     ) -> Token:
         """A new OAuth token."""
-        token = Token(secret(40, LETTERS), user, frozenset(scopes), client_id, name, time.time() + lifetime)
+        wanted = list(dict.fromkeys(scopes))
+        token = Token(secret(40, LETTERS), user, frozenset(wanted), client_id, name, time.time() + lifetime, asked=" ".join(wanted))
         with self.lock:
             self.tokens[token.value] = token
         return token
