@@ -6,7 +6,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv build package format lint mypy sanity unit unit-matrix integration molecule test demo bench clean \
+.PHONY: help venv build package format docs lint mypy sanity unit unit-matrix integration molecule test demo bench bench-quay clean \
 	packages-lint packages-test
 
 VENV := $(CURDIR)/.venv
@@ -38,6 +38,9 @@ package: build ## Build the tarball into .build/dist
 format: venv ## Format the Python files and apply the safe fixes
 	ruff check --quiet --fix --exit-zero .
 	ruff format .
+
+docs: build ## Write the parts of the documentation that come from the code
+	PYTHONPATH="$(BUILD)" python "$(COPY)/tests/tools/quay_document.py" docs
 
 lint: build packages-lint ## Run the linters
 	ruff check --output-format concise .
@@ -75,6 +78,9 @@ demo: build packages-test ## Fill a registry, mirror it, mirror it again
 
 bench: build packages-test ## Measure the copy engine against its peers
 	cd "$(COPY)" && PYTHONPATH="$(BUILD)" python tests/benchmark/run.py $(ARGS)
+
+bench-quay: build ## Measure quay_state beside one task for each object
+	cd "$(COPY)" && PYTHONPATH="$(BUILD)" python tests/benchmark/quay.py $(ARGS)
 
 clean: ## Delete everything that make created
 	rm -rf .build .venv .venv.lock .venv-matrix .ruff_cache .ansible

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.thirdparty import load
 from ansible_collections.quayside.airgap.plugins.module_utils.core.tls import TlsSettings
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, QuayOptions
@@ -34,13 +35,39 @@ class Failure(Exception):
         super().__init__(message)
 
 
-def create_module(spec: Spec, *, libraries: Sequence[str] = ("requests",), **rules: Any) -> AnsibleModule:
+class _DiscreetModule(AnsibleModule):  # type: ignore[misc]
+    """Tells nobody what some of its options were given: neither the system's log nor, with -vvv, the user, whatever is wrong with them.
+
+    For values that hold secrets among other things: with ``no_log``, Ansible would cross out all their words wherever they appear.
+    """
+
+    def __init__(self, hidden: Sequence[str], **arguments: Any) -> None:
+        self._hidden = tuple(hidden)
+        super().__init__(no_log=True, **arguments)
+
+    def exit_json(self, **kwargs: Any) -> None:
+        self._hide()
+        super().exit_json(**kwargs)
+
+    def fail_json(self, msg: str, **kwargs: Any) -> None:
+        self._hide()
+        super().fail_json(msg, **kwargs)
+
+    def _hide(self) -> None:
+        for name in self._hidden:
+            if self.params.get(name) is not None:
+                self.params[name] = "not shown"
+
+
+def create_module(spec: Spec, *, libraries: Sequence[str] = ("requests",), hidden: Sequence[str] = (), **rules: Any) -> AnsibleModule:
     """The AnsibleModule for an argument spec, with check mode, and with its libraries at hand or a message that names them.
 
     :param libraries: import names, see :func:`thirdparty.load`.
+    :param hidden: options whose values hold secrets among other things.
     :param rules: ``mutually_exclusive``, ``required_together`` and the like.
     """
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **rules)
+    arguments = {"argument_spec": spec, "supports_check_mode": True, **rules}
+    module = _DiscreetModule(hidden, **arguments) if hidden else AnsibleModule(**arguments)
     try:
         for name in libraries:
             load(name)
@@ -155,7 +182,8 @@ def quay_place_spec() -> Spec:
 def quay_rules() -> dict[str, Any]:
     """Rules that belong to :func:`quay_spec`."""
     return {
-        "mutually_exclusive": [["quay_token", "quay_username"], ["quay_token", "quay_password"]],
+        # a token and a user exclude each other in quay_options(), where the task goes before the environment
+        "mutually_exclusive": [],
         "required_together": [["quay_username", "quay_password"]],
         **quay_place_rules(),
     }
@@ -167,12 +195,23 @@ def quay_place_rules() -> dict[str, Any]:
 
 
 def quay_options(params: Mapping[str, Any]) -> QuayOptions:
-    """A Quay as the user described it."""
+    """A Quay as the user described it.
+
+    :raises InputError: for a token and a user together.
+    """
+    token, username = params.get("quay_token") or None, params.get("quay_username") or None
+    if token and username:
+        if username == os.environ.get("QUAY_USERNAME"):
+            username = None
+        elif token == os.environ.get("QUAY_TOKEN"):
+            token = None
+        else:
+            raise InputError("quay_token", "a user is given too", "Give either quay_token, or quay_username with quay_password.")
     return QuayOptions(
         host=params["quay_host"],
-        token=params.get("quay_token") or None,
-        username=params.get("quay_username") or None,
-        password=params.get("quay_password") or None,
+        token=token,
+        username=username,
+        password=params.get("quay_password") if username else None,
         tls=TlsSettings(
             verify=params["validate_certs"],
             ca_path=params["ca_path"],
@@ -205,7 +244,8 @@ def ensure(module: AnsibleModule, quay: QuayClient, work: Work, *, counted: bool
     :raises Failure: when a part of it failed.
     """
     outcomes = run_work(quay, work, check_mode=module.check_mode)
-    for text in dict.fromkeys(work.warnings):
+    told_by_changes = [str(results["warning"]) for results in work.given.values() if "warning" in results]
+    for text in dict.fromkeys([*work.warnings, *told_by_changes]):
         module.warn(text)
     told = {**summary(outcomes), **({"requests": dict(quay.requests)} if counted else {})}
     if failed(outcomes):

@@ -14,6 +14,8 @@ description:
   - Reads a Quay and gives the document with which M(quayside.airgap.quay_state) makes another one like it, or this one again.
   - Passwords and tokens cannot be read from a Quay. What they belong to is exported without them, with a warning.
   - Repositories of an organization that mirrors another registry as a whole are left out, since the mirror makes them.
+  - Users are part of the whole export of a superuser, where Quay keeps users itself and not a directory. Superusers, whom only
+    C(config.yaml) makes, are left out.
 extends_documentation_fragment:
   - quayside.airgap.attributes
   - quayside.airgap.quay
@@ -25,7 +27,9 @@ attributes:
     support: full
 options:
   organizations:
-    description: Organizations to export. Without it, all for a superuser, and for others those that they administer.
+    description:
+      - Organizations to export, and nothing else.
+      - Without it, all for a superuser, and for others those that they administer.
     type: list
     elements: str
   exclude:
@@ -33,7 +37,9 @@ options:
     type: list
     elements: str
     choices:
+      - applications
       - auto_prune
+      - default_permissions
       - immutability
       - members
       - mirror
@@ -45,6 +51,7 @@ options:
       - repositories
       - robots
       - teams
+      - users
     default: []
   path:
     description:

@@ -29,9 +29,15 @@ options:
     type: str
     required: true
   password:
-    description: Password of the user, of at least 8 characters without white space.
+    description:
+      - Password of the user, of at least 8 characters without white space.
+      - Exactly one of this and O(path) is needed.
     type: str
-    required: true
+  path:
+    description:
+      - File on the managed host that holds the password.
+      - Where it is not there and Quay is empty, a password is made up and stored in it, with mode 0600, before the user is made.
+    type: path
   email:
     description: E-mail address of the user. Quay demands one if it sends mail (E(FEATURE_MAILING)).
     type: str
@@ -55,6 +61,13 @@ EXAMPLES = r"""
     create_token: true
   register: first_user
   no_log: true
+
+- name: The first user, with a password that nobody has to think of
+  quayside.airgap.quay_first_user:
+    quay_host: https://quay.example.com
+    username: quayadmin
+    path: /etc/quay/quayadmin.password
+  no_log: true
 """
 
 RETURN = r"""
@@ -68,6 +81,16 @@ email:
   returned: success
   type: str
   sample: quayadmin@example.com
+path:
+  description: File that holds the password.
+  returned: when O(path) is given
+  type: str
+  sample: /etc/quay/quayadmin.password
+password:
+  description: The password. Register it with C(no_log). Missing in check mode if one would be made up.
+  returned: when O(path) is given
+  type: str
+  sample: n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is
 access_token:
   description: Access token that lasts two and a half hours. Register it with C(no_log).
   returned: when the user was made and O(create_token) is set
@@ -100,17 +123,20 @@ def main() -> None:
         dict(
             quay_place_spec(),
             username={"type": "str", "required": True},
-            password={"type": "str", "required": True, "no_log": True},
+            password={"type": "str", "no_log": True},
+            path={"type": "path"},
             email={"type": "str", "default": ""},
             create_token={"type": "bool", "default": False, "no_log": False},
         ),
+        required_one_of=[["password", "path"]],
+        mutually_exclusive=[["password", "path"]],
         **quay_place_rules(),
     )
 
     def call() -> Any:
         params = module.params
         name = canonical(params, (Field("username", normal=user),))["username"]
-        wanted = FirstUser(name, params["password"], params["email"], params["create_token"])
+        wanted = FirstUser(name, params["password"] or "", params["email"], params["create_token"], params["path"] or "")
         return initialize(quay_options(params), wanted, check_mode=module.check_mode)
 
     run(module, call)

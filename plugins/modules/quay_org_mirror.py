@@ -96,7 +96,7 @@ options:
     type: bool
     default: false
   force_sync:
-    description: Start a synchronization now, if none is waiting already. The task is changed then.
+    description: Start a synchronization now, if none is waiting or under way. The task is changed then.
     type: bool
     default: false
   cancel_sync:

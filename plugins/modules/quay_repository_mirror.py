@@ -98,7 +98,7 @@ options:
     elements: str
     choices: [amd64, arm64, ppc64le, s390x]
   force_sync:
-    description: Start a synchronization now, if none is waiting already. The task is changed then.
+    description: Start a synchronization now, if none is waiting or under way. The task is changed then.
     type: bool
     default: false
   cancel_sync:

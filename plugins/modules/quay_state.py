@@ -28,8 +28,10 @@ attributes:
     support: full
 options:
   document:
-    description: The document. All its fields stand in C(docs/quay_state.md); C(docs/quay_state.schema.json) is its JSON schema.
-    type: dict
+    description:
+      - The document, as a mapping, or as text with YAML or JSON in it.
+      - All its fields stand in C(docs/quay_state.md); C(docs/quay_state.schema.json) is its JSON schema.
+    type: raw
   path:
     description: File on the managed host that holds the document, as YAML or JSON; M(quayside.airgap.quay_export) writes such a file.
     type: path
@@ -38,10 +40,29 @@ options:
       - Kinds of which objects that the document does not name are deleted. Only in lists that the document has - an organization
         without the key C(robots) keeps its robots, one with an empty list loses them all.
       - V(members) and V(permissions) stand for members of teams and permissions of repositories that the document has.
-      - Teams called V(owners) are never deleted.
+      - Teams called V(owners) and superusers are never deleted.
     type: list
     elements: str
-    choices: [auto_prune, immutability, members, notifications, organizations, permissions, repositories, robots, teams]
+    choices:
+      - applications
+      - auto_prune
+      - default_permissions
+      - immutability
+      - members
+      - notifications
+      - organizations
+      - permissions
+      - repositories
+      - robots
+      - teams
+      - users
+    default: []
+  keep_organizations:
+    description:
+      - Organizations that stay when V(organizations) are purged, though the document does not name them. The one whose application the
+        token belongs to should be among them, or in the document.
+    type: list
+    elements: str
     default: []
 """
 
@@ -137,7 +158,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.module import (
     run_quay,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.wishes import purgeable, read_document, work_of
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.wishes import purgeable, read_document, secrets_of, work_of
 
 
 def main() -> None:
@@ -145,18 +166,23 @@ def main() -> None:
     module = create_module(
         dict(
             quay_spec(),
-            document={"type": "dict"},
+            document={"type": "raw"},
             path={"type": "path"},
             purge={"type": "list", "elements": "str", "choices": list(purgeable()), "default": []},
+            keep_organizations={"type": "list", "elements": "str", "default": []},
         ),
         libraries=("requests", "yaml"),
+        hidden=("document",),
         required_one_of=[["document", "path"]],
         **_exclusive(),
     )
 
     def call(quay: QuayClient) -> dict[str, Any]:
+        # Quay may repeat what it was sent
+        module.no_log_values.update(secrets_of(module.params["document"]))
         document = read_document(module.params["document"], module.params["path"])
-        return ensure(module, quay, work_of(quay, document, module.params["purge"]), counted=True)
+        module.no_log_values.update(secrets_of(document))
+        return ensure(module, quay, work_of(quay, document, module.params["purge"], module.params["keep_organizations"]), counted=True)
 
     run_quay(module, call)
 

@@ -12,12 +12,31 @@ from pathlib import Path
 from ansible_collections.quayside.airgap.tests.benchmark.results import AGAIN, COLD, Results, Row, Summary
 from ansible_collections.quayside.airgap.tests.benchmark.testbed import LARGE
 
-BEGIN = "<!-- figures: begin; written by make bench ARGS=--update-docs -->"
-END = "<!-- figures: end -->"
 _MB = 1e6
 _MIB = 1 << 20
 _GREETINGS = 2
 _PHASES = {COLD: "cold", AGAIN: "again, nothing to do"}
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Where in a document the figures of a benchmark belong."""
+
+    name: str
+    command: str
+
+    @property
+    def begin(self) -> str:
+        """The line before them."""
+        return f"<!-- {self.name}: begin; written by {self.command} -->"
+
+    @property
+    def end(self) -> str:
+        """The line after them."""
+        return f"<!-- {self.name}: end -->"
+
+
+FIGURES = Marks("figures", "make bench ARGS=--update-docs")
 
 
 @dataclass(frozen=True)
@@ -48,13 +67,14 @@ def render(results: Results) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def update_document(path: Path, results: Results) -> None:
-    """Put the report between the two marks of a document."""
+def update_document(path: Path, report: str, marks: Marks = FIGURES) -> None:
+    """Put a report between two marks of a document."""
     text = path.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+    begin, end = marks.begin, marks.end
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise ValueError(f"{path} lacks the marks that the figures belong between")
-    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    path.write_text(f"{before}{BEGIN}\n\n{render(results)}\n{END}{after}")
+    before, after = text.partition(begin)[0], text.partition(end)[2]
+    path.write_text(f"{before}{begin}\n\n{report}\n{end}{after}")
 
 
 def _about(results: Results) -> str:

@@ -146,7 +146,7 @@ def main() -> int:
             results = Benchmark(options, folder).run()
     print(render(results))
     if options.update_docs:
-        update_document(DOCUMENT, results)
+        update_document(DOCUMENT, render(results))
         _say(f"wrote {DOCUMENT}")
     return 1 if any("it failed" in sentence for sentence in results.left_out) else 0
 

@@ -369,12 +369,17 @@ class QuayClient:
                 raise
         return Identity()
 
+    @property
+    def anonymous(self) -> bool:
+        """Whether requests are made as nobody: there is neither a token nor a user."""
+        return not self._login.known
+
     def deny_anonymous(self) -> None:
         """Make sure that an answer which an anonymous request gets too was not given to one.
 
         :raises QuayError: when the token is not accepted.
         """
-        if self._login.known:
+        if not self.anonymous:
             self.identity()
 
 

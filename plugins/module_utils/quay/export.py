@@ -29,8 +29,11 @@ from ansible_collections.quayside.airgap.plugins.module_utils.quay.sections impo
     Section,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.teams import TeamMembersKind
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.users import UserKind
 
 _MOST_BYTES = 256 << 20
+# AUTHENTICATION_TYPE of a Quay that keeps its users itself
+_OWN_USERS = "Database"
 # The states of repositories that a document can ask for; others belong to a mirror of the whole organization
 _SETTABLE = ("NORMAL", "READ_ONLY", "MIRROR")
 
@@ -64,7 +67,7 @@ class Export:
         document: dict[str, Any] = {}
         with WorkerPool(self._quay.options.parallel, self._quay.cancellation) as pool:
             for section in REGISTRY_SECTIONS:
-                if section.name in self._task.exclude:
+                if section.name in self._task.exclude or (section.kind is UserKind and not self._own_users()):
                     continue
                 if section.sections is ORGANIZATION_SECTIONS:
                     names = self._names()
@@ -74,6 +77,11 @@ class Export:
                 else:
                     document[section.name] = self._entries(section, REGISTRY)
         return document
+
+    def _own_users(self) -> bool:
+        """Whether this is a superuser's whole export of a Quay that keeps users itself: elsewhere they come from a directory."""
+        directory = self._quay.capabilities.setting("AUTHENTICATION_TYPE") or _OWN_USERS
+        return bool(self._task.organizations is None and directory == _OWN_USERS and self._quay.identity().superuser)
 
     def _names(self) -> list[str]:
         if self._task.organizations is not None:
@@ -116,6 +124,9 @@ class Export:
         entries = []
         for key in sorted(found):
             values = found[key]
+            if section.kind is UserKind and values["superuser"]:
+                # what config.yaml says, no document can
+                continue
             if section.name == "repositories" and values.get("repo_state") not in _SETTABLE:
                 continue
             entry = self._entry(section, key, values)

@@ -134,7 +134,7 @@ def schema(fields: Sequence[Field]) -> dict[str, Any]:
 
 def value_schema(entry: Field) -> dict[str, Any]:
     """The JSON schema of one field."""
-    types = {"str": ["string", "number"] if entry.normal else "string", "bool": "boolean", "int": "integer", "list": "array"}
+    types = {"str": "string" if entry.choices else ["string", "number"], "bool": "boolean", "int": "integer", "list": "array"}
     found: dict[str, Any] = {}
     if entry.type == "dict" and entry.fields:
         found = schema(entry.fields)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
+from ansible_collections.quayside.airgap.plugins.module_utils.quay import images
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, at, entries
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.export import Export, ExportTask, excludable
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import Place
@@ -27,16 +28,18 @@ class InfoTask:
     :ivar subjects: of :func:`subjects`.
     :ivar organizations: names, for what lies in organizations; None for all that the user administers.
     :ivar repository: ``namespace/name``, for tags.
+    :ivar image: ``namespace/name:tag`` or with a digest, for what belongs to one image.
     """
 
     subjects: frozenset[str]
     organizations: Sequence[str] | None = None
     repository: str = ""
+    image: str = ""
 
 
 def subjects() -> tuple[str, ...]:
     """Everything that can be gathered."""
-    return tuple(sorted({*_SIMPLE, "organizations", "tags", *_IN_ORGANIZATIONS}))
+    return tuple(sorted({*_SIMPLE, "organizations", "tags", *images.SUBJECTS, *_IN_ORGANIZATIONS}))
 
 
 def gather(quay: QuayClient, task: InfoTask) -> dict[str, Any]:
@@ -44,6 +47,9 @@ def gather(quay: QuayClient, task: InfoTask) -> dict[str, Any]:
 
     :raises AirgapError: when something cannot be read.
     """
+    of_image = task.subjects & set(images.SUBJECTS)
+    if of_image and not task.image:
+        raise InputError("image", "it is missing", "Say which image is meant.")
     found: dict[str, Any] = {name: read(quay) for name, read in _SIMPLE.items() if name in task.subjects}
     wanted = task.subjects & {"organizations", *_IN_ORGANIZATIONS}
     if wanted:
@@ -58,6 +64,8 @@ def gather(quay: QuayClient, task: InfoTask) -> dict[str, Any]:
         place = Place(*named(quay, task.repository, "repository"))
         kind = TagKind(quay)
         found["tags"] = [{"name": name, **kind.shown(values)} for name, values in sorted(kind.all(place).items())]
+    if of_image:
+        found.update(images.gather(quay, task.image, of_image))
     return found
 
 

@@ -58,7 +58,7 @@ class PlaceMissing(AirgapError):
 
 
 class Costly(Mapping[str, Any]):
-    """An object of which some fields cost a call of their own, made when such a field is asked for.
+    """An object of which some fields cost a call of their own, made when such a field is first asked for.
 
     Those fields are not among the names that it lists, so that showing it costs nothing.
     """
@@ -66,9 +66,14 @@ class Costly(Mapping[str, Any]):
     def __init__(self, plain: Object, costly: Mapping[str, Callable[[], Any]]) -> None:
         self._plain = plain
         self._costly = costly
+        self._read: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        return self._costly[name]() if name in self._costly else self._plain[name]
+        if name not in self._costly:
+            return self._plain[name]
+        if name not in self._read:
+            self._read[name] = self._costly[name]()
+        return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._plain)
@@ -82,7 +87,7 @@ class Costly(Mapping[str, Any]):
 
     def whole(self) -> dict[str, Any]:
         """All fields, whatever they cost."""
-        return {**self._plain, **{name: read() for name, read in self._costly.items()}}
+        return {**self._plain, **{name: self[name] for name in self._costly}}
 
 
 class Kind(ABC):
@@ -92,6 +97,7 @@ class Kind(ABC):
     :cvar stage: its place in the order of creation.
     :cvar write_only: fields that Quay never gives back; not compared, not shown.
     :cvar lazy: whether :meth:`all` reads each object when it is asked for, so that they are asked for side by side.
+    :cvar everywhere: whether every place has such an object, so that to find it does not show that the place exists.
     :cvar single_read: whether reading one object costs one call that reads less than all of them would.
     """
 
@@ -99,6 +105,7 @@ class Kind(ABC):
     stage: ClassVar[int] = 0
     write_only: ClassVar[frozenset[str]] = frozenset()
     lazy: ClassVar[bool] = False
+    everywhere: ClassVar[bool] = False
     single_read: ClassVar[bool] = False
 
     def __init__(self, quay: QuayClient) -> None:
@@ -122,6 +129,12 @@ class Kind(ABC):
 
     def check(self, place: Place, key: str, wanted: Object) -> None:  # noqa: B027
         """Refuse what this Quay does not allow, while nothing has been changed yet; asked only where there is a change to make.
+
+        :raises AirgapError: with a sentence for the user.
+        """
+
+    def check_deletion(self, place: Place, key: str, found: Object) -> None:  # noqa: B027
+        """As :meth:`check`, for an object that shall go.
 
         :raises AirgapError: with a sentence for the user.
         """

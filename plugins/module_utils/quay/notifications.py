@@ -124,6 +124,11 @@ class NotificationKind(Kind):
 
     def create(self, place: Place, key: str, wanted: Object) -> Mapping[str, Any] | None:
         what = f"create the notification {self.title(place, key)}"
+        config = wanted["config"]
+        if config.get("type") == "org" and config["name"] != place.namespace:
+            # Quay API: an internal error
+            reason = f"the repository {place.path} can notify its own organization alone, not {config['name']}"
+            raise InputError("config", reason, f"Name {place.namespace}, or a user or team.")
         body: dict[str, Any] = {
             "event": wanted["event"],
             "method": wanted["method"],

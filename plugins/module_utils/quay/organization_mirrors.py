@@ -43,6 +43,8 @@ _NEEDED = ("external_registry_type", "external_registry_url", "external_namespac
 _PLAIN = ("is_enabled", "external_registry_type", "external_registry_url", "external_namespace", "visibility", "repository_filters")
 _CONFIG = frozenset(field.name for field in CONNECTION)
 _UNDER_WAY = ("SYNC_NOW", "SYNCING")
+# Repositories that the synchronization has not come to yet, while that of the organization counts as a success already
+_TO_COME = (*_UNDER_WAY, "NEVER_RUN")
 
 
 def registry_url(value: Any) -> str:
@@ -240,15 +242,14 @@ def synchronize(
     view = quay.shared(path, what) or {}
     if options["verify"] and not check_mode:
         _verify(quay, path, view)
-    status = view.get("sync_status")
-    if options["cancel_sync"] and status in _UNDER_WAY:
+    if options["cancel_sync"] and _under_way(view) and view.get("sync_status") != "CANCEL":
         results["changed"] = True
         if not check_mode:
             view = _cancelled(quay, path, place) or view
-    elif options["force_sync"] and status != "SYNC_NOW":
-        results["changed"] = True
+    elif options["force_sync"] and not _under_way(view):
+        started = check_mode or _started(quay, path, place)
+        results["changed"] = results["changed"] or started
         if not check_mode:
-            quay.post(f"{path}/sync-now", {}, f"synchronize {place.namespace}")
             view = quay.find(path, what) or view
     return {
         **results,
@@ -267,6 +268,22 @@ def _verify(quay: QuayClient, path: str, view: Mapping[str, Any]) -> None:
     if not answer.get("success"):
         reason = str(answer.get("message") or "Quay does not say why")
         raise AirgapError(what, f"from {quay.name}", reason, "Check its address, its certificate, and the user and password for it.")
+
+
+def _under_way(view: Mapping[str, Any]) -> bool:
+    counts = view.get("repo_sync_status_counts") or {}
+    return view.get("sync_status") in _UNDER_WAY or any(counts.get(status) for status in _TO_COME)
+
+
+def _started(quay: QuayClient, path: str, place: Place) -> bool:
+    """Start a synchronization; False where one is under way, of which Quay refuses another one."""
+    try:
+        quay.post(f"{path}/sync-now", {}, f"synchronize {place.namespace}")
+    except QuayError as error:
+        if error.status != 400 or not error.says("cannot trigger sync"):
+            raise
+        return False
+    return True
 
 
 def _cancelled(quay: QuayClient, path: str, place: Place) -> Mapping[str, Any] | None:

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import ProtocolError
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, at
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import QuayError
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, at, entries
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import FORBIDDEN, QuayError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import (
     CONTENTS,
@@ -21,6 +22,9 @@ from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import 
     Place,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.names import account
+
+# (namespace, "user" or "team") -> names
+Delegates = Mapping[tuple[str, str], frozenset[str]]
 
 ROLES = ("read", "write", "admin")
 _TYPES = ("user", "team")
@@ -39,10 +43,17 @@ class PermissionsKind(Kind):
     """All permissions of a repository together; the key is empty.
 
     Fields ``user`` and ``team``: name -> role. Each costs one call, which only those pay who ask for it.
+
+    :param delegates: whose permissions in a namespace are read in place of those of each repository, see :func:`fewest_reads`.
     """
 
     name = "permissions"
     stage = CONTENTS
+    everywhere = True
+
+    def __init__(self, quay: QuayClient, delegates: Delegates | None = None) -> None:
+        super().__init__(quay)
+        self._delegates: Delegates = delegates or {}
 
     def all(self, place: Place) -> Mapping[str, Object]:
         return {"": Costly({}, {which: self._reader(place, which, shared=True) for which in _TYPES})}
@@ -51,7 +62,20 @@ class PermissionsKind(Kind):
         return Costly({}, {which: self._reader(place, which, shared=False) for which in _TYPES})
 
     def _reader(self, place: Place, which: str, *, shared: bool) -> Any:
+        names = self._delegates.get((place.namespace, which)) if shared else None
+        if names:
+            return lambda: self._of_delegates(place, which, names)
         return lambda: self.granted(place, which, shared=shared)
+
+    def _of_delegates(self, place: Place, which: str, names: frozenset[str]) -> dict[str, str]:
+        found = {}
+        for name in sorted(names):
+            roles = delegate_roles(self.quay, place.namespace, which, name)
+            if roles is None:
+                return self.granted(place, which)
+            if place.repository in roles:
+                found[name] = roles[place.repository]
+        return found
 
     def granted(self, place: Place, which: str, *, shared: bool = True) -> dict[str, str]:
         """Name -> role of all users (robots among them) or teams.
@@ -79,8 +103,11 @@ class PermissionsKind(Kind):
         return {name: value for name, value in values.items() if name in _TYPES}
 
     def create(self, place: Place, key: str, wanted: Object) -> Mapping[str, Any] | None:
-        # its creator's permission and the default ones
-        found = self.look(place, key) or {}
+        if wanted.get("append", True):
+            # granting what the default permissions gave already does no harm, and costs less than to look
+            found: Object = {which: {} for which in _TYPES}
+        else:
+            found = self.look(place, key) or {}
         full = self.complete(wanted, found)
         return self.update(place, key, full, found, self.differing(full, found))
 
@@ -102,6 +129,62 @@ class PermissionsKind(Kind):
         teams = {("team", f"{place.namespace}/{name}") for name in wanted.get("team", {})}
         robots = {("robot", name) for name in wanted.get("user", {}) if "+" in name}
         return frozenset(teams | robots | {("user", name) for name in wanted.get("user", {}) if "+" not in name})
+
+
+def fewest_reads(wishes: Mapping[Place, Object]) -> Delegates:
+    """Where it takes fewer calls to read the permissions of a few robots or teams than those of many repositories.
+
+    That is possible where nobody's permissions shall be taken away, and only robots of the namespace, or teams, are spoken of.
+
+    :param wishes: for :class:`PermissionsKind`, of many repositories.
+    """
+    counted: dict[tuple[str, str], int] = defaultdict(int)
+    names: dict[tuple[str, str], set[str]] = defaultdict(set)
+    never: set[tuple[str, str]] = set()
+    for place, wish in wishes.items():
+        for which in _TYPES:
+            given = wish.get(which)
+            if given is None:
+                continue
+            key = (place.namespace, which)
+            counted[key] += 1
+            names[key].update(given)
+            foreign = which == "user" and any(not name.startswith(f"{place.namespace}+") for name in given)
+            if foreign or not wish.get("append", True):
+                never.add(key)
+    return {key: frozenset(found) for key, found in names.items() if key not in never and len(found) < counted[key]}
+
+
+def delegate_roles(quay: QuayClient, namespace: str, which: str, name: str) -> Mapping[str, str] | None:
+    """Repository -> role of a robot or team in its namespace, shared within the run; none where there is no such robot or team.
+
+    :returns: None where we are not allowed to ask: for robots, a token needs user:admin beside org:admin (Quay API: scopes).
+    """
+    refused = f"{which} permissions are refused"
+    if quay.peek(refused):
+        return None
+    parts = ("robots", name.partition("+")[2]) if which == "user" else ("team", name)
+    path = at("organization", namespace, *parts, "permissions")
+    what = f"read the permissions of {'robot' if which == 'user' else 'team'} {name}"
+
+    def read() -> Mapping[str, str]:
+        try:
+            body = quay.find(path, what)
+        except QuayError as error:
+            if error.status != 400:
+                raise
+            body = None
+        found = entries(body, "permissions", what, quay.name) if body is not None else []
+        return {str(entry["repository"]["name"]): str(entry["role"]) for entry in found}
+
+    try:
+        roles: Mapping[str, str] = quay.once(f"{path} roles", read)
+    except QuayError as error:
+        if error.code != FORBIDDEN:
+            raise
+        quay.once(refused, lambda: True)
+        return None
+    return roles
 
 
 def grant(quay: QuayClient, place: Place, which: str, name: str, role: str) -> None:

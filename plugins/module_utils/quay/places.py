@@ -13,6 +13,13 @@ from __future__ import annotations
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, at
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import Place, PlaceMissing
 
+ALL_REPOSITORIES = "repositories of the registry"
+
+
+def repositories_of(place: Place) -> str:
+    """Key under which the repositories of a namespace are shared within a run, once somebody has listed them."""
+    return f"{place.api} repositories"
+
 
 class Places:
     """Looks places up, each once in a run."""
@@ -40,6 +47,10 @@ class Places:
         return self._quay.shared(at("users", name), f"read the user {name}") is not None
 
     def _repository(self, place: Place) -> bool:
+        everything = self._quay.peek(ALL_REPOSITORIES)
+        listed = everything.get(place.namespace, {}) if everything is not None else self._quay.peek(repositories_of(Place(place.namespace)))
+        if listed is not None:
+            return place.repository in listed
         what = f"read the repository {place.path}"
         query = {"includeTags": False, "includeStats": False}
         return self._quay.shared(at("repository", place.namespace, place.repository), what, query) is not None

@@ -180,9 +180,11 @@ class Planner:
         step = self._step(intent, found)
         if step is not None and intent.wanted is not None:
             intent.kind.check(intent.place, intent.key, intent.wanted)
-        if step is not None and step.action == CREATED and self._inside(intent.place) is None:
+        creates = step is not None and (step.action == CREATED or intent.kind.everywhere)
+        if creates and self._inside(intent.place) is None:
             # only now is it worth a call to know that the place exists
-            self._places.check(intent.place, f"create {intent.kind.name.replace('_', ' ')} {intent.title}")
+            verb = "change the" if intent.kind.everywhere else "create"
+            self._places.check(intent.place, f"{verb} {intent.kind.name.replace('_', ' ')} {intent.title}")
         with self._lock:
             if step is None:
                 self._steps[number] = Outcome(intent.kind.name, intent.title, UNCHANGED, after=_settled(intent, found))
@@ -209,6 +211,7 @@ class Planner:
             if found is None:
                 return None
             there = found
+            kind.check_deletion(place, key, there)
             return self._make(intent, DELETED, kind.shown(there), {}, -kind.stage, lambda: kind.delete(place, key, there))
         if found is None and wanted.get(FORMER):
             former = kind.look(place, wanted[FORMER])

@@ -21,25 +21,32 @@ from ansible_collections.quayside.airgap.plugins.module_utils.quay.repositories 
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.values import period, seconds
 
 _METHODS = {"tags": "number_of_tags", "date": "creation_date"}
+# What Python says of expressions that no engine takes
+_BROKEN = ("unterminated", "missing )", "unbalanced", "nothing to repeat", "min repeat", "bad character range", "bad escape (end")
+_DAY = 86400
 _MATCHING, _NOT_MATCHING = "matching_immutable", "not_matching_immutable"
 
 
 def pattern(value: Any) -> str:
-    """A regular expression for tags. Quay stores broken ones, and fails when it comes to use them.
+    """A regular expression for tags, without blanks around it, as Quay keeps it.
 
-    :raises ValueError: when it is none.
+    Quay stores broken ones of auto-prune policies, and fails when it comes to use them. What its database or its own engine may know
+    and Python does not (``\\y``, ``(?<name>...)``, ``a++``) is left to them.
+
+    :raises ValueError: for what is broken everywhere.
     """
-    text = str(value)
+    text = str(value).strip()
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"'{text}' is no regular expression: {error}") from error
+        if error.msg.startswith(_BROKEN):
+            raise ValueError(f"'{text}' is no regular expression: {error}") from error
     return text
 
 
 def filled_pattern(value: Any) -> str:
     """As :func:`pattern`, but not empty."""
-    if not str(value):
+    if not str(value).strip():
         raise ValueError("it is empty; write a regular expression, like ^v[0-9]+")
     return pattern(value)
 
@@ -54,6 +61,15 @@ IMMUTABILITY = (
     Field("tag_pattern", required=True, normal=filled_pattern, description="Regular expression for tags."),
     Field("behavior", choices=(_MATCHING, _NOT_MATCHING), description="Which tags cannot be changed; those that match if not given."),
 )
+
+
+def _period(value: Any) -> str:
+    """The canonical text of a period that Quay shows: it knows years of 365 days too, and takes negative ones, which stay as they are."""
+    years = re.fullmatch(r"\s*(\d+)\s*y", str(value))
+    try:
+        return period(int(years[1]) * 365 * _DAY if years else value)
+    except ValueError:
+        return str(value)
 
 
 class Policy(dict[str, Any]):
@@ -150,7 +166,7 @@ class AutoPruneKind(_PolicyKind):
     def document(self, view: Mapping[str, Any]) -> dict[str, Any]:
         methods = {quays: ours for ours, quays in _METHODS.items()}
         method = methods.get(str(view.get("method")), str(view.get("method")))
-        found: dict[str, Any] = {"method": method, "value": str(view["value"]) if method == "tags" else period(view["value"])}
+        found: dict[str, Any] = {"method": method, "value": str(view["value"]) if method == "tags" else _period(view["value"])}
         if view.get("tagPattern"):
             found["tag_pattern"] = str(view["tagPattern"])
             found["tag_pattern_matches"] = view.get("tagPatternMatches") is not False

@@ -56,7 +56,7 @@ class ProxyCacheKind(Kind):
 
     def complete(self, wanted: Object, found: Object | None) -> Object:
         # a change is a new proxy cache: it keeps what the user has no wish for
-        return {**{name: found[name] for name in _READABLE if found is not None and found[name] is not None}, **wanted}
+        return {**{name: found[name] for name in _READABLE if found is not None}, **wanted}
 
     def differing(self, wanted: Object, found: Object) -> frozenset[str]:
         changed = super().differing(wanted, found)
@@ -146,15 +146,16 @@ def document(view: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "registry": str(view["upstream_registry"]),
         "insecure": bool(view.get("insecure")),
-        "expiration": None if expiration in (None, "") else period(int(expiration)),
+        # Quay API: a negative number is taken, and expires as zero does
+        "expiration": None if expiration in (None, "") else period(max(0, int(expiration))),
     }
 
 
 def _body(values: Object) -> dict[str, Any]:
     body: dict[str, Any] = {"upstream_registry": values["registry"], "insecure": bool(values.get("insecure", False))}
-    if values.get("expiration") is not None:
-        # Quay API: anything but a number is an internal error
-        body["expiration_s"] = seconds(values["expiration"])
+    if "expiration" in values:
+        # Quay API: anything but a number or null is an internal error; null is kept, while without the field it is a day
+        body["expiration_s"] = None if values["expiration"] is None else seconds(values["expiration"])
     if values.get("username"):
         body["upstream_registry_username"] = values["username"]
         body["upstream_registry_password"] = values.get("password", "")

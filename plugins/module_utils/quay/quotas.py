@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, at
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import FORBIDDEN, QuayError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field, canonical
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import ACCOUNTS, Intent, Kind, Object, Place
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.names import namespace, user
@@ -23,6 +24,7 @@ _ROUTE = "/api/v1/organization/{orgname}/quota"
 _USER_ROUTE = "/api/v1/superuser/users/{namespace}/quota"
 _MOST_BYTES = (1 << 63) - 1
 _TYPES = {"warning_pct": "Warning", "reject_pct": "Reject"}
+_LIMITS_HINT = "Quay lets only superusers with FEATURE_SUPERUSERS_FULL_ACCESS: true in its config.yaml set limits; else leave {} away."
 
 
 def limit(value: Any) -> str:
@@ -85,6 +87,7 @@ class QuotaKind(Kind):
 
     def look(self, place: Place, key: str) -> Object | None:
         self.quay.forget(place.api)
+        self.quay.forget(_superuser_path(place))
         return self.all(place).get(key)
 
     def _views(self, place: Place) -> Sequence[Mapping[str, Any]]:
@@ -94,7 +97,7 @@ class QuotaKind(Kind):
         if not view.get("is_admin") and self.quay.identity().superuser:
             # a superuser without full access sees an organization from outside, but its quota whole
             what = f"read the quota of {place.namespace}"
-            return self.quay.shared(at("superuser", "organization", place.namespace, "quota"), what) or ()
+            return self.quay.shared(_superuser_path(place), what) or ()
         found = (organization(self.quay, place.namespace) or {}).get("quotas")
         return found if isinstance(found, list) else ()
 
@@ -124,7 +127,15 @@ class QuotaKind(Kind):
             what = f"change the quota of {place.namespace}"
             self.quay.put(f"{self._path(place)}/{there.number}", {"limit_bytes": size(wanted["quota"])}, what)
         for name in sorted(changed & set(_TYPES)):
-            self._limit(place, there, _TYPES[name], wanted[name])
+            try:
+                self._limit(place, there, _TYPES[name], wanted[name])
+            except QuayError as error:
+                # Quay API: superusers have a way of their own to quotas, but not to limits
+                if error.code != FORBIDDEN or self._full_access:
+                    raise
+                raise QuayError(
+                    error.action, error.subject, error.said, _LIMITS_HINT.format(name), status=error.status, code=error.code
+                ) from error
         return None
 
     def _limit(self, place: Place, found: Quota, kind: str, wanted: int) -> None:
@@ -150,9 +161,12 @@ class QuotaKind(Kind):
 
     def _path(self, place: Place) -> str:
         # Quay API: since 3.10.7 the organization's own route needs a superuser with full access
-        if self.quay.capabilities.feature("SUPERUSERS_FULL_ACCESS") is False:
-            return at("superuser", "organization", place.namespace, "quota")
-        return at("organization", place.namespace, "quota")
+        return at("organization", place.namespace, "quota") if self._full_access else _superuser_path(place)
+
+    @property
+    def _full_access(self) -> bool:
+        """Whether superusers may do everything everywhere, as far as Quay tells."""
+        return self.quay.capabilities.feature("SUPERUSERS_FULL_ACCESS") is not False
 
 
 class UserQuotaKind(QuotaKind):
@@ -174,6 +188,11 @@ class UserQuotaKind(QuotaKind):
 
     def _path(self, place: Place) -> str:
         return at("superuser", "users", place.namespace, "quota")
+
+
+def _superuser_path(place: Place) -> str:
+    """Where superusers have the quota of an organization, with full access or without."""
+    return at("superuser", "organization", place.namespace, "quota")
 
 
 def _only(views: Sequence[Mapping[str, Any]]) -> Mapping[str, Object]:

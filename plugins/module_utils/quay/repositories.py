@@ -23,12 +23,12 @@ from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import 
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.names import full_repository
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.permissions import FIELDS as PERMISSIONS
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.permissions import PermissionsKind, granted
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.places import ALL_REPOSITORIES, repositories_of
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.planner import Work
 
 # From so many namespaces on, one list of everything is cheaper than a list of each
 _WORTH_LISTING = 8
 _PAGE = 100
-_ALL = "repositories of the registry"
 _STATE_ROUTE = "/api/v1/repository/{repository}/changestate"
 _SETTABLE = ("NORMAL", "READ_ONLY", "MIRROR")
 
@@ -52,7 +52,7 @@ class RepositoryKind(Kind):
             return
         if self.quay.capabilities.feature("SUPERUSERS_FULL_ACCESS"):
             # a registry may hold far more than is asked for: then a list for each namespace is cheaper after all
-            self.quay.once(_ALL, lambda: self._everything(len(places)))
+            self.quay.once(ALL_REPOSITORIES, lambda: self._everything(len(places)))
 
     def _everything(self, most_pages: int) -> Mapping[str, Mapping[str, Object]] | None:
         found: dict[str, dict[str, Object]] = {}
@@ -63,12 +63,11 @@ class RepositoryKind(Kind):
         return found
 
     def all(self, place: Place) -> Mapping[str, Object]:
-        everything = self.quay.peek(_ALL)
+        everything = self.quay.peek(ALL_REPOSITORIES)
         if everything is not None:
             found: Mapping[str, Object] = everything.get(place.namespace, {})
             return found
-        key = f"{place.api} repositories"
-        listed: Mapping[str, Object] = self.quay.once(key, lambda: self._of(place))
+        listed: Mapping[str, Object] = self.quay.once(repositories_of(place), lambda: self._of(place))
         return listed
 
     def _of(self, place: Place) -> Mapping[str, Object]:

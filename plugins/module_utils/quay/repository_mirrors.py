@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.capabilities import NotOfferedError
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, at
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import NOT_FOUND, QuayError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field, canonical
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import MIRRORS, Intent, Kind, Object, Place
@@ -163,7 +163,7 @@ class RepositoryMirrorKind(Kind):
         if missing and self.quay.find(self.path(place), f"read the mirror {place.path}") is None:
             raise InputError(missing[0], f"{place.path} is no mirror yet, and a new one needs {', '.join(missing)}", "Give them.")
         with told(str(wanted.get("external_reference", ""))):
-            self.quay.put(self.path(place), body, what)
+            self._put(place, body, what)
         self._set_state(place, "MIRROR")
         return None
 
@@ -174,6 +174,7 @@ class RepositoryMirrorKind(Kind):
             whole.setdefault("skopeo_timeout_interval", _LEAST_TIMEOUT)
         try:
             with told(wanted["external_reference"]):
+                self._check_robot(whole["robot_username"], what)
                 self.quay.post(self.path(place), whole, what)
         except QuayError as error:
             if error.status == 409:
@@ -181,10 +182,46 @@ class RepositoryMirrorKind(Kind):
             raise
         return True
 
+    def _check_robot(self, name: str, what: str) -> None:
+        """Ask for the robot before Quay is asked for the mirror.
+
+        Quay stores the tags first, and when it refuses the robot then, they stay: changes of the tags go to those ever after, and
+        have no effect (Quay API: repository mirror).
+
+        :raises QuayError: when there is no such robot. A token that may not ask is no reason to stop.
+        """
+        owner, _plus, short = name.partition("+")
+        try:
+            self.quay.shared(at("organization", owner, "robots", short), what)
+        except QuayError as error:
+            if error.says("could not find robot"):
+                raise
+
+    def _put(self, place: Place, body: Mapping[str, Any], what: str) -> None:
+        """Change a configuration, and look whether Quay has done it where it is known not to (Quay API: repository mirror).
+
+        :raises AirgapError: when the tags stay what they were.
+        """
+        self.quay.put(self.path(place), body, what)
+        config = body.get("external_registry_config") or {}
+        proxied = bool(config and config["proxy"]["http_proxy"])
+        if "root_rule" not in body and not proxied:
+            return
+        kept = document(self.quay.get(self.path(place), what))
+        if proxied and kept["http_proxy"] != config["proxy"]["http_proxy"]:
+            # of a configuration without any proxy so far, Quay loses the first value
+            self.quay.put(self.path(place), {"external_registry_config": config}, what)
+        if "root_rule" in body and kept["image_tags"] != body["root_rule"]["rule_value"]:
+            reason = (
+                f"Quay answered that it has changed image_tags, but they are still {', '.join(kept['image_tags'])}; that is so for good "
+                "after somebody tried to make the repository a mirror with a robot that did not exist"
+            )
+            raise AirgapError(what, f"on {self.quay.name}", reason, "Delete the repository and create it and its mirror again.")
+
     def update(self, place: Place, key: str, wanted: Object, found: Object, changed: frozenset[str]) -> Mapping[str, Any] | None:
         what = f"change the mirror {place.path}"
         with told(str(wanted.get("external_reference", found["external_reference"]))):
-            self.quay.put(self.path(place), self._body(place, wanted, found, changed, what), what)
+            self._put(place, self._body(place, wanted, found, changed, what), what)
         return None
 
     def delete(self, place: Place, key: str, found: Object) -> None:
@@ -293,7 +330,7 @@ def synchronize(
         results["changed"] = True
         if not check_mode:
             view = _cancel(quay, path, place) or view
-    elif options["force_sync"] and status != "SYNC_NOW":
+    elif options["force_sync"] and status not in _UNDER_WAY:
         results["changed"] = True
         if not check_mode:
             quay.post(f"{path}/sync-now", {}, f"synchronize {place.path}")

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import at, entries
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import FORBIDDEN, QuayError
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import FORBIDDEN, SERVER_ERROR, QuayError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import CONTENTS, Kind, Object, Place
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.permissions import grant, revoke
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.places import Places
 
 
 class RobotPermissionsKind(Kind):
@@ -57,14 +59,33 @@ class RobotPermissionsKind(Kind):
     def update(self, place: Place, key: str, wanted: Object, found: Object, changed: frozenset[str]) -> Mapping[str, Any] | None:
         there = found["repositories"]
         namespace = place.namespace or self.quay.identity().name
-        robot = f"{namespace}+{key}"
+        failures = []
         for name, role in wanted["repositories"].items():
             if there.get(name) != role:
-                grant(self.quay, Place(namespace, name), "user", robot, role)
+                try:
+                    self._grant(Place(namespace, name), f"{namespace}+{key}", role)
+                except AirgapError as error:
+                    if error.transient:
+                        raise
+                    # a repository that does not exist must not keep the robot out of the others
+                    failures.append(error)
         for name in there:
             if name not in wanted["repositories"]:
-                revoke(self.quay, Place(namespace, name), "user", robot)
+                revoke(self.quay, Place(namespace, name), "user", f"{namespace}+{key}")
+        if len(failures) == 1:
+            raise failures[0]
+        if failures:
+            raise AirgapError("give the robot", f"{namespace}+{key} its permissions", "; ".join(str(error) for error in failures))
         return None
+
+    def _grant(self, repository: Place, robot: str, role: str) -> None:
+        try:
+            grant(self.quay, repository, "user", robot, role)
+        except QuayError as error:
+            if error.code == SERVER_ERROR:
+                # Quay API: it fails like that where there is no such repository
+                Places(self.quay).check(repository, error.action)
+            raise
 
     def delete(self, place: Place, key: str, found: Object) -> None:
         self.update(place, key, {"repositories": {}}, found, frozenset({"repositories"}))

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.plan import CREATED
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field, canonical
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import Intent, Place
@@ -63,13 +64,26 @@ def wish(quay: QuayClient, options: Mapping[str, Any]) -> RobotWish:
     intent = Intent(RobotKind(quay), place, short, given)
     intents = [intent]
     if permissions is not None:
-        roles = {entry["repository"]: entry["role"] for entry in permissions}
-        intents.append(Intent(RobotPermissionsKind(quay), place, short, {"repositories": roles, "append": append}))
+        wanted = {"repositories": _roles(permissions), "append": append}
+        intents.append(Intent(RobotPermissionsKind(quay), place, short, wanted))
     if teams and not owner:
         raise InputError("teams", "a robot of a user belongs to no team", "Name a robot of an organization, like prod+ci.")
     members = {"members": [f"{owner}+{short}"], "append": True}
     intents += [Intent(TeamMembersKind(quay), place, name, members) for name in teams or ()]
     return RobotWish(Work(intents), intent, bool(options["regenerate"]), bool(options["show_token"]))
+
+
+def _roles(permissions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Repository -> role.
+
+    :raises InputError: for a repository that is given twice with different roles.
+    """
+    found: dict[str, str] = {}
+    for entry in permissions:
+        name, role = str(entry["repository"]), str(entry["role"])
+        if found.setdefault(name, role) != role:
+            raise InputError("permissions", f"for repository {name} there are two roles: {found[name]} and {role}")
+    return found
 
 
 def token_of(quay: QuayClient, wanted: RobotWish, told: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
@@ -82,12 +96,14 @@ def token_of(quay: QuayClient, wanted: RobotWish, told: Mapping[str, Any], *, ch
     title = intent.title if intent.place.namespace else f"{quay.identity().name}+{intent.key}"
     results = {**told, "name": title}
     made = wanted.work.given.get((kind.name, intent.title), {})
-    if wanted.regenerate and not made:
+    new = any((entry["kind"], entry["name"], entry["state"]) == (kind.name, intent.title, CREATED) for entry in told["objects"])
+    if wanted.regenerate and not new:
         results["changed"] = True
         if not check_mode:
             results["token"] = kind.regenerate(intent.place, intent.key)
     elif made.get("token"):
         results["token"] = made["token"]
-    elif wanted.show_token and not check_mode:
+    elif (wanted.show_token or new) and not check_mode:
+        # where the answer to its creation was lost, a new robot is read like an old one
         results["token"] = (kind.view(intent.place, intent.key) or {}).get("token")
     return results

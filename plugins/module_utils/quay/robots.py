@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import at, entries
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import QuayError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field
@@ -21,6 +22,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import 
 )
 
 _MISSING = "could not find robot"
+_NO_ORGANIZATION = "organization does not exist"
 _USED = "being used by a mirror"
 
 FEDERATION = (
@@ -37,8 +39,9 @@ FIELDS = (
     ),
     Field("append", "bool", description="Add to the federations that are there instead of replacing them."),
 )
-_FEDERATION_ROUTE = "/api/v1/organization/{orgname}/robots/{robot_shortname}/federation"
-_USER_FEDERATION_ROUTE = "/api/v1/user/robots/{robot_shortname}/federation"
+# Quay API: route and the first version that has it, for robots of organizations and of users
+_FEDERATION = ("/api/v1/organization/{orgname}/robots/{robot_shortname}/federation", "3.13")
+_USER_FEDERATION = ("/api/v1/user/robots/{robot_shortname}/federation", "3.18")
 
 
 class RobotKind(Kind):
@@ -59,15 +62,25 @@ class RobotKind(Kind):
         return None if view is None else self.document(place, key, view)
 
     def view(self, place: Place, key: str) -> Mapping[str, Any] | None:
-        """Quay's view of one robot afresh, with its token; None where there is none."""
+        """Quay's view of one robot afresh, with its token; None where there is none.
+
+        :raises InputError: when the namespace is a user's, which Quay's API reaches in another way.
+        """
         try:
             found: Mapping[str, Any] = self.quay.get(self._path(place, key), f"read the robot {self.title(place, key)}")
         except QuayError as error:
+            if error.says(_NO_ORGANIZATION):
+                self._refuse_user(place, key)
             # Quay API: a missing robot, or a missing organization, is a 400 with a message
             if error.status == 404 or (error.status == 400 and error.says(_MISSING, "does not exist", "invalid")):
                 return None
             raise
         return found
+
+    def _refuse_user(self, place: Place, key: str) -> None:
+        if self.quay.shared(at("users", place.namespace), f"read the user {place.namespace}") is not None:
+            hint = f"Name the robot {key} with a token of {place.namespace}: Quay lets only users themselves manage their robots."
+            raise InputError("name", f"{place.namespace} is a user, not an organization", hint)
 
     def document(self, place: Place, key: str, view: Mapping[str, Any]) -> Object:
         """A robot in document form; its federations are read only where they are asked for."""
@@ -79,6 +92,12 @@ class RobotKind(Kind):
             return []
         found = self.quay.get(self._path(place, key, "federation"), f"read the federations of robot {self.title(place, key)}")
         return sorted_identities(found or [])
+
+    def check(self, place: Place, key: str, wanted: Object) -> None:
+        """Federated identities that this Quay does not have keep a robot from being made without them."""
+        if wanted.get("federations"):
+            route, since = self._federation(place)
+            self.quay.capabilities.need(route, "", f"set the federations of robot {self.title(place, key)}", since)
 
     def complete(self, wanted: Object, found: Object | None) -> Object:
         full = {name: value for name, value in wanted.items() if name != "append"}
@@ -140,11 +159,13 @@ class RobotKind(Kind):
 
     def _federate(self, place: Place, key: str, identities: list[dict[str, str]]) -> None:
         what = f"set the federations of robot {self.title(place, key)}"
-        self.quay.capabilities.need(_FEDERATION_ROUTE if place.namespace else _USER_FEDERATION_ROUTE, "", what, "3.13")
         self.quay.post(self._path(place, key, "federation"), identities, what)
 
     def _can_federate(self, place: Place) -> bool:
-        return self.quay.capabilities.has_route(_FEDERATION_ROUTE if place.namespace else _USER_FEDERATION_ROUTE)
+        return self.quay.capabilities.has_route(self._federation(place)[0])
+
+    def _federation(self, place: Place) -> tuple[str, str]:
+        return _FEDERATION if place.namespace else _USER_FEDERATION
 
     def _path(self, place: Place, *parts: str) -> str:
         return at("organization", place.namespace, "robots", *parts) if place.namespace else at("user", "robots", *parts)

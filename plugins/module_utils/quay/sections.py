@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from ansible_collections.quayside.airgap.plugins.module_utils.quay import (
+    applications,
+    default_permissions,
     notifications,
     organization_mirrors,
     organizations,
@@ -23,10 +25,11 @@ from ansible_collections.quayside.airgap.plugins.module_utils.quay import (
     robot_tasks,
     robots,
     teams,
+    users,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import Kind, Object
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.names import namespace, repository, short_robot, team
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.names import namespace, repository, short_robot, team, user
 
 
 def by_name(entry: Mapping[str, Any]) -> str:
@@ -51,6 +54,7 @@ class Section:
     :ivar key: the key of an entry; ``entry``: the entry of an object, for exports.
     :ivar normal: gives the canonical form of all fields together, or raises ValueError with a sentence.
     :ivar sections: what lies in such an object.
+    :ivar placed: completes an entry by the organization that it stands in, where its key depends on that.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Section:
     normal: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     sections: Sequence[Section] = ()
     description: str = ""
+    placed: Callable[[Mapping[str, Any], str], dict[str, Any]] | None = None
 
 
 def one(name: str, kind: type[Kind], fields: Sequence[Field], description: str) -> Section:
@@ -123,7 +128,33 @@ ORGANIZATION_SECTIONS: tuple[Section, ...] = (
         robot_tasks.BELONGINGS,
         description="Robot accounts.",
     ),
-    Section("teams", teams.TeamKind, teams.FIELDS, _name(team, "Its name."), teams.MEMBER_FIELDS, description="Teams with their members."),
+    Section(
+        "teams",
+        teams.TeamKind,
+        teams.FIELDS,
+        _name(team, "Its name."),
+        teams.MEMBER_FIELDS,
+        entry=teams.entry_of,
+        normal=teams.canonical_team,
+        description="Teams with their members.",
+    ),
+    Section(
+        "default_permissions",
+        default_permissions.DefaultPermissionKind,
+        default_permissions.FIELDS,
+        key=default_permissions.key_of,
+        entry=_plain,
+        normal=default_permissions.canonical_permission,
+        placed=default_permissions.placed,
+        description="Who may do what with new repositories.",
+    ),
+    Section(
+        "applications",
+        applications.ApplicationKind,
+        applications.FIELDS,
+        _name(applications.application_name, "Its name."),
+        description="OAuth applications; client_id and client_secret are Quay's.",
+    ),
     one("proxy_cache", proxy_caches.ProxyCacheKind, proxy_caches.FIELDS, "Another registry that the organization is a cache of."),
     Section(
         "repositories",
@@ -140,6 +171,13 @@ ORGANIZATION_SECTIONS: tuple[Section, ...] = (
 )
 
 REGISTRY_SECTIONS: tuple[Section, ...] = (
+    Section(
+        "users",
+        users.UserKind,
+        users.FIELDS,
+        _name(user, "Login name."),
+        description="Users whose passwords Quay keeps itself; superusers stand in its config.yaml.",
+    ),
     Section(
         "organizations",
         organizations.OrganizationKind,

@@ -108,9 +108,7 @@ class TagKind(Kind):
 
     def create(self, place: Place, key: str, wanted: Object) -> Mapping[str, Any] | None:
         if "digest" not in wanted:
-            raise AirgapError(
-                "change the tag", self.title(place, key), "it does not exist", "Say with image which manifest it shall point to."
-            )
+            raise self._missing(place, key)
         self._put(place, key, wanted, frozenset(wanted))
         return None
 
@@ -132,7 +130,10 @@ class TagKind(Kind):
     def restore(self, place: Place, key: str, digest: str) -> None:
         """Let a deleted tag point again to a manifest that it once pointed to."""
         what = f"restore the tag {self.title(place, key)}"
-        self.quay.post(f"{self._path(place, key)}/restore", {"manifest_digest": digest}, what)
+        try:
+            self.quay.post(f"{self._path(place, key)}/restore", {"manifest_digest": digest}, what)
+        except QuayError as error:
+            raise _explained(error) from error
 
     def title(self, place: Place, key: str) -> str:
         return f"{place.path}:{key}"
@@ -161,22 +162,53 @@ class TagKind(Kind):
     def _path(self, place: Place, key: str) -> str:
         return at("repository", place.namespace, place.repository, "tag", key)
 
+    def _missing(self, place: Place, key: str) -> AirgapError:
+        hint = "Say with image which manifest it shall point to."
+        return AirgapError("change the tag", self.title(place, key), "it does not exist", hint)
+
+
+class PresentTagKind(TagKind):
+    """A tag that is changed where it is: without a manifest to point to it cannot be made."""
+
+    def look(self, place: Place, key: str) -> Object | None:
+        found = super().look(place, key)
+        if found is None:
+            raise self._missing(place, key)
+        return found
+
 
 class RestoredTagKind(TagKind):
     """A tag that shall be there again if it was deleted; wishes may hold a ``digest``, default: what it pointed to last."""
 
+    def check(self, place: Place, key: str, wanted: Object) -> None:
+        """:raises AirgapError: also for a tag that never pointed to the digest, or never was."""
+        super().check(place, key, wanted)
+        self._former(place, key, wanted)
+
     def create(self, place: Place, key: str, wanted: Object) -> Mapping[str, Any] | None:
-        before = self.history(place, {"specificTag": key})
-        digests = [str(view["manifest_digest"]) for view in before if view.get("manifest_digest")]
-        digest = wanted.get("digest") or (digests[0] if digests else "")
-        if digest not in digests:
-            reason = f"it never pointed to {digest}" if digest else "there never was such a tag, or its time is over"
-            raise AirgapError("restore the tag", self.title(place, key), reason)
-        self.restore(place, key, digest)
+        self.restore(place, key, self._former(place, key, wanted))
         rest = frozenset(wanted) - {"digest"}
         if rest:
             self._put(place, key, wanted, rest)
         return None
+
+    def update(self, place: Place, key: str, wanted: Object, found: Object, changed: frozenset[str]) -> Mapping[str, Any] | None:
+        if "digest" not in changed:
+            return super().update(place, key, wanted, found, changed)
+        if found["immutable"] and wanted.get("immutable") is False:
+            self._put(place, key, wanted, frozenset({"immutable"}))
+        # moving would not do: it takes only manifests that a live tag leads to
+        return self.create(place, key, wanted)
+
+    def _former(self, place: Place, key: str, wanted: Object) -> str:
+        """The digest to restore: the wanted one, or what the tag pointed to last."""
+        before = self.history(place, {"specificTag": key})
+        digests = [str(view["manifest_digest"]) for view in before if view.get("manifest_digest")]
+        digest = str(wanted.get("digest") or (digests[0] if digests else ""))
+        if digest not in digests:
+            reason = f"it never pointed to {digest}" if digest else "there never was such a tag, or its time is over"
+            raise AirgapError("restore the tag", self.title(place, key), reason)
+        return digest
 
 
 def document(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,15 +272,14 @@ def wish(quay: QuayClient, options: Mapping[str, Any]) -> tuple[Work, str]:
         return Work(
             [Intent(RestoredTagKind(quay), place, key, {**wanted, **({"digest": digest} if digest else {})})]
         ), f"{place.path}:{key}"
-    kind = TagKind(quay)
     if not digest and old != key:
-        found = kind.look(place, old) if old else None
+        found = TagKind(quay).look(place, old) if old else None
         if found is None:
             raise InputError("image", f"there is no tag {place.path}:{old}", "Name a tag that is there, or a digest.")
         digest = found["digest"]
     if digest:
         wanted["digest"] = digest
-    return Work([Intent(kind, place, key, wanted)]), f"{place.path}:{key}"
+    return Work([Intent(TagKind(quay) if digest else PresentTagKind(quay), place, key, wanted)]), f"{place.path}:{key}"
 
 
 def _image(text: str) -> tuple[str, str]:

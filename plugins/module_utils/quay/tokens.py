@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, InputError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, FileError, InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.files import read_bytes, write_atomically
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, QuayOptions, at, entries
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import BAD_TOKEN, QuayError
@@ -67,6 +69,7 @@ def provide(quay: QuayClient, task: TokenTask, *, check_mode: bool) -> Token:
     client_id = task.client_id
     if kept and works(quay, kept):
         return Token(False, kept, client_id)
+    _check_writable(task.path)
     if check_mode:
         return Token(True, "", client_id)
     if not client_id:
@@ -156,6 +159,13 @@ def _own_url(quay: QuayClient) -> str:
     return f"{scheme or urlsplit(quay.web).scheme}://{host}" if host else quay.web
 
 
+def _check_writable(path: str) -> None:
+    """A secret that Quay shows once must not be made where it cannot be kept."""
+    if path and not os.access(Path(path).parent, os.W_OK | os.X_OK):
+        reason = "its folder cannot be written" if Path(path).parent.is_dir() else "its folder does not exist"
+        raise FileError("write", path, reason, "Create the folder, or name another file.")
+
+
 def _kept(path: str) -> str:
     if not path or not Path(path).exists():
         return ""
@@ -166,46 +176,93 @@ def _kept(path: str) -> str:
 class FirstUser:
     """The first user of an empty Quay.
 
+    :ivar password: empty: the one that ``path`` holds.
+    :ivar path: file that keeps the password; one is made up and stored there before the user is made with it.
     :ivar token: whether an access token is wanted, which lasts two and a half hours.
     """
 
     username: str
-    password: str = field(repr=False)
+    password: str = field(default="", repr=False)
     email: str = ""
     token: bool = False
+    path: str = ""
 
 
 def initialize(options: QuayOptions, user: FirstUser, *, check_mode: bool) -> Mapping[str, Any]:
     """Make the first user of an empty Quay; with users in it, check that this one is among them.
 
-    :returns: ``changed``, ``username``, ``email``; of a new user also ``encrypted_password``, and ``access_token`` if wanted.
-    :raises AirgapError: when Quay refuses, or has other users only.
+    :returns: ``changed``, ``username``, ``email``; with ``path`` also ``path`` and ``password`` (in check mode only one that is there);
+        of a new user also ``encrypted_password``, and ``access_token`` if wanted.
+    :raises AirgapError: when Quay refuses, or has other users only, or the file of the password cannot be read or written.
     """
     open_options = replace(options, token=None, username=None, password=None)
+    password = user.password or _kept(user.path)
+    there: dict[str, Any] = {"changed": False, "username": user.username, "email": user.email}
+    if user.path:
+        there["path"] = user.path
     with QuayClient(open_options) as quay:
-        what = f"make the first user {user.username}"
-        there = {"changed": False, "username": user.username, "email": user.email}
-        if check_mode:
-            return {**there, "changed": not _exists(quay, user.username)}
-        body = {"username": user.username, "password": user.password, "email": user.email, "access_token": user.token}
-        try:
-            made = quay.post(at("user", "initialize"), body, what)
-        except QuayError as error:
-            if error.status == 404 or error.code == "not_offered":
-                hint = "Set FEATURE_USER_INITIALIZE: true in its config.yaml before Quay starts."
-                raise QuayError(
-                    what, error.subject, "this Quay does not let that be done by API", hint, status=404, code=error.code
-                ) from error
-            if not error.says("non-empty database"):
-                raise
-            if not _exists(quay, user.username):
-                hint = "Make the user with quay_user and the token of a superuser."
-                said = "Quay has users already, and this one is not among them"
-                raise QuayError(what, error.subject, said, hint, status=error.status, code=error.code) from error
-            return there
-        given = {name: made[name] for name in ("encrypted_password", "access_token") if made.get(name)}
-        return {**there, "changed": True, **given}
+        if check_mode or not password:
+            known = _exists(quay, user.username)
+            if known and not password:
+                raise _forgotten(user)
+            if not password:
+                _check_writable(user.path)
+            if check_mode:
+                return {**there, "changed": known is False, **({"password": password} if user.path and password else {})}
+        if password:
+            done = _initialize(quay, user, password)
+        else:
+            password, done = _with_new_password(quay, user)
+        return {**there, **done, **({"password": password} if user.path else {})}
 
 
-def _exists(quay: QuayClient, username: str) -> bool:
-    return quay.find(at("users", username), f"look for the user {username}") is not None
+def _with_new_password(quay: QuayClient, user: FirstUser) -> tuple[str, dict[str, Any]]:
+    """Make the user with a password of ours, which is in its file before: a run that ends in between must not lock us out."""
+    password = secrets.token_urlsafe(24)
+    write_atomically(user.path, f"{password}\n".encode(), mode=0o600)
+    try:
+        done = _initialize(quay, user, password)
+    except QuayError as error:
+        # after an internal error the user may be there with it
+        if error.status < 500:
+            os.unlink(user.path)
+        raise
+    if not done:
+        os.unlink(user.path)
+        raise _forgotten(user)
+    return password, done
+
+
+def _forgotten(user: FirstUser) -> AirgapError:
+    reason = f"the user {user.username} exists, and the file is not there or empty"
+    return FileError("read the password in", user.path, reason, "Store the password of the user there.")
+
+
+def _initialize(quay: QuayClient, user: FirstUser, password: str) -> dict[str, Any]:
+    what = f"make the first user {user.username}"
+    body = {"username": user.username, "password": password, "email": user.email, "access_token": user.token}
+    try:
+        made = quay.post(at("user", "initialize"), body, what)
+    except QuayError as error:
+        if error.status == 404 or error.code == "not_offered":
+            hint = "Set FEATURE_USER_INITIALIZE: true in its config.yaml before Quay starts."
+            raise QuayError(what, error.subject, "this Quay does not let that be done by API", hint, status=404, code=error.code) from error
+        if not error.says("non-empty database"):
+            raise
+        if _exists(quay, user.username) is False:
+            hint = "Make the user with quay_user and the token of a superuser."
+            said = "Quay has users already, and this one is not among them"
+            raise QuayError(what, error.subject, said, hint, status=error.status, code=error.code) from error
+        return {}
+    given = {name: made[name] for name in ("encrypted_password", "access_token") if made.get(name)}
+    return {"changed": True, **given}
+
+
+def _exists(quay: QuayClient, username: str) -> bool | None:
+    """None where Quay tells nothing to strangers (FEATURE_ANONYMOUS_ACCESS off)."""
+    try:
+        return quay.find(at("users", username), f"look for the user {username}") is not None
+    except QuayError as error:
+        if error.status == 401:
+            return None
+        raise

@@ -31,11 +31,13 @@ class PreflightTask:
 
     :ivar sources: registries, or namespaces in them, that will be read; ``destinations``: those that will be written.
     :ivar images: as :class:`Selection` takes them; the registries that they name are looked at too.
+    :ivar any_source: the sources hold the same, so that one that is ready is enough; images without a registry lie under each.
     """
 
     sources: Sequence[str]
     destinations: Sequence[str]
     images: Sequence[str | Mapping[str, Any]] = ()
+    any_source: bool = False
     source: SideOptions = field(default_factory=SideOptions)
     destination: SideOptions = field(default_factory=SideOptions)
     wire: WireOptions = field(default_factory=WireOptions)
@@ -52,6 +54,7 @@ class Finding:
     :ivar path: namespace or repository there, which credentials may be for; empty for the registry as a whole.
     :ivar url: its base URL, as far as it was reached.
     :ivar problem: what is wrong; None when all is well.
+    :ivar more: what others found out about it, for the results.
     """
 
     side: str
@@ -60,17 +63,39 @@ class Finding:
     path: str
     url: str = ""
     problem: AirgapError | None = None
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class PreflightResult:
-    """All findings, in the order of the task."""
+    """All findings, in the order of the task.
+
+    :ivar sources: what the task named as sources, with what was found out about each.
+    :ivar any_source: one of them is enough.
+    """
 
     findings: list[Finding]
+    sources: list[tuple[str, Finding]] = field(default_factory=list)
+    any_source: bool = False
+
+    @property
+    def source(self) -> str:
+        """The first source that is ready; empty where none is."""
+        return next((text for text, finding in self.sources if finding.problem is None), "")
 
     @property
     def problems(self) -> list[Finding]:
-        return [finding for finding in self.findings if finding.problem is not None]
+        """What keeps the work from beginning."""
+        return [finding for finding in self.findings if finding.problem is not None and not self._spare(finding)]
+
+    @property
+    def passed_over(self) -> list[str]:
+        """What is wrong with sources that are not needed."""
+        unready = [finding for finding in self.findings if finding.problem is not None and self._spare(finding)]
+        return [f"{finding.registry} is not ready, {self.source} is read in its place: {finding.problem}" for finding in unready]
+
+    def _spare(self, finding: Finding) -> bool:
+        return self.any_source and bool(self.source) and any(finding is other for _text, other in self.sources)
 
     def message(self) -> str:
         """All problems as one paragraph."""
@@ -87,9 +112,11 @@ class PreflightResult:
                     "registry": finding.registry,
                     "url": finding.url,
                     "problem": str(finding.problem) if finding.problem is not None else "",
+                    **finding.more,
                 }
                 for finding in self.findings
             ],
+            "source": self.source,
         }
 
 
@@ -113,8 +140,8 @@ def check(task: PreflightTask) -> PreflightResult:
         [place.registry for place in read],
         conf=load_registries_conf(task.registries_conf),
         cancellation=cancellation,
-        # a password is for the one source of a copy; where several are named, nobody knows whose it is
-        named=_hosts(sources) if len(set(_hosts(sources))) == 1 else None,
+        # a password is for the one source of a copy; where several are named, nobody knows whose it is, unless they are alike
+        named=_hosts(sources) if task.any_source or len(set(_hosts(sources))) == 1 else None,
     )
     right = make_side(
         "destination",
@@ -135,13 +162,15 @@ def check(task: PreflightTask) -> PreflightResult:
     finally:
         left.close()
         right.close()
-    return PreflightResult(list(unique.values()))
+    # several texts may mean one registry
+    named = [(text, unique[finding.side, finding.client.registry]) for text, finding in zip(task.sources, findings)]
+    return PreflightResult(list(unique.values()), named, task.any_source)
 
 
 def _entries(task: PreflightTask) -> list[Entry]:
     if not task.images:
         return []
-    if len(task.sources) > 1:
+    if len(task.sources) > 1 and not task.any_source:
         raise InputError("images", "those without a registry lie under the source, of which there may be one only")
     return understand(Selection(task.images, next(iter(task.sources), None), task.destinations))
 

@@ -114,3 +114,17 @@ def test_a_registry_that_is_read_only(ask: Ask, quay: SandboxQuay) -> None:
     quay.reset_log()
     assert "read-only" in ask(quay_org, name="prod", retries=3)["msg"]
     assert quay.count(method="POST") == 1
+
+
+def test_the_login_of_the_task_goes_before_that_of_the_environment(ask: Ask, quay: SandboxQuay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUAY_TOKEN", "stale")
+    told = ask(quay_org, name="org1", quay_token=None, quay_username="quayadmin", quay_password="password1")
+    assert told["changed"]
+    monkeypatch.setenv("QUAY_TOKEN", quay.token("quayadmin"))
+    monkeypatch.setenv("QUAY_USERNAME", "nobody")
+    monkeypatch.setenv("QUAY_PASSWORD", "nothing")
+    assert not ask(quay_org, name="org1", quay_token=None)["changed"]
+    assert not ask(quay_org, name="org1")["changed"]
+    monkeypatch.setenv("QUAY_TOKEN", "")
+    told = ask(quay_org, name="org1", quay_username="quayadmin", quay_password="password1")
+    assert told["msg"] == ("Could not use quay_token: a user is given too. Give either quay_token, or quay_username with quay_password.")

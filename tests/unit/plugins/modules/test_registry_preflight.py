@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.quayside.airgap.plugins.modules import registry_preflight
+from ansible_collections.quayside.airgap.tests.sandbox.quay.server import QuayOptions, SandboxQuay
 from ansible_collections.quayside.airgap.tests.unit.plugins.servers import closed_port
 from ansible_collections.quayside.airgap.tests.unit.plugins.sides import BOTS
 
@@ -42,3 +43,74 @@ def test_all_that_is_not_ready_is_told_together(play, start):
 
 def test_nothing_to_look_at_is_an_error(play):
     assert "there is nothing to look at" in play(registry_preflight)["msg"]
+
+
+def test_one_of_several_sources_is_enough(play, start):
+    """The first that is ready is taken; what is wrong with the others is a warning, while a destination must be ready."""
+    closed, second, third = f"127.0.0.1:{closed_port()}", start(), start()
+    sources = [f"{closed}/prod", f"{second.host}/prod", third.host]
+    result = play(registry_preflight, source=sources, any_source=True, images=["app:1"], destination=third.host)
+    assert result["source"] == f"{second.host}/prod"
+    assert f"{closed} is not ready, {second.host}/prod is read in its place: Could not connect to" in str(result["warnings"])
+
+    result = play(registry_preflight, source=[second.host], any_source=True, destination=closed)
+    assert "1 of 2 registries are not ready" in result["msg"]
+    result = play(registry_preflight, source=[closed, f"127.0.0.1:{closed_port()}"], any_source=True)
+    assert "2 of 2 registries are not ready" in result["msg"]
+    assert result["source"] == ""
+
+
+# --- the API of a Quay
+
+
+def test_what_the_api_says_is_in_the_same_report(play, quay):
+    token = quay.token("quayadmin")
+    result = play(
+        registry_preflight,
+        source=quay.host,
+        destination=f"{quay.host}/prod",
+        source_quay_token=token,
+        destination_username="quayadmin",
+        destination_password="password1",
+        destination_quay_username="quayadmin",
+        destination_quay_password="password1",
+        create=True,
+    )
+    assert "msg" not in result, result["msg"]
+    told = [found["quay"] for found in result["registries"]]
+    assert [(entry["url"], entry["user"], entry["superuser"], entry["notes"]) for entry in told] == [(quay.url, "quayadmin", True, [])] * 2
+    assert told[0]["version"].startswith("3.18")
+    assert token not in str(result)
+
+
+def test_what_a_token_may_not_do_is_noted(play, quay):
+    def notes(user, scopes, **more):
+        options = {"destination_username": "quayadmin", "destination_password": "password1", **more}
+        result = play(registry_preflight, destination=quay.host, destination_quay_token=quay.token(user, scopes), **options)
+        return result["registries"][0]["quay"]["notes"]
+
+    assert notes("alice", "user:read repo:create") == []
+    assert notes("alice", "repo:create") == ["The token may not tell its user: it lacks the scope user:read."]
+    lacks = "Organizations that are missing cannot be made: the token lacks the scope user:admin."
+    assert notes("alice", "user:read org:admin", create=True) == [lacks]
+
+
+@pytest.mark.parametrize("options", [{"registry_state": "readonly"}, {"features": {"SUPERUSERS_ORG_CREATION_ONLY": True}}])
+def test_a_quay_that_cannot_be_written_is_not_ready(play, options):
+    with SandboxQuay(QuayOptions(**options)) as quay:
+        quay.add_user("alice")
+        login = {"destination_username": "alice", "destination_password": "password1"}
+        result = play(registry_preflight, destination=quay.host, destination_quay_token=quay.token("alice"), create=True, **login)
+    words = "the registry is in read-only mode" if "registry_state" in options else "only superusers may"
+    assert words in result["msg"]
+
+
+def test_apis_that_do_not_let_us_in(play, quay, start):
+    result = play(registry_preflight, source=quay.host, source_quay_token="no-such-token")
+    assert f"1 of 1 registries are not ready: source {quay.host}:" in result["msg"]
+    assert "the token was not accepted" in result["msg"]
+    assert "no-such-token" not in str({**result, "invocation": ""})
+    other = start()
+    assert "as a Quay does" in play(registry_preflight, source=other.host, source_quay_token="x")["msg"]
+    several = play(registry_preflight, source=[quay.host, other.host], source_quay_token="x", source_quay_host=quay.url)
+    assert "Could not use source_quay_host: there are several in source" in several["msg"]

@@ -45,6 +45,7 @@ def test_registries_that_are_fine_are_told_with_their_urls(start):
             {"side": "source", "registry": source.host, "url": source.url, "problem": ""},
             {"side": "destination", "registry": destination.host, "url": destination.url, "problem": ""},
         ],
+        "source": source.host,
     }
     assert source.writes == destination.writes == []
 
