@@ -73,6 +73,48 @@ CONTRADICTIONS = {
         but(shard_hosts=True, shard={"index": 0, "count": 2}),
         "Set registry_sync_shard_hosts or registry_sync_shard, not both.",
     ),
+    "two-logins": (
+        but(source_quay_token="x", source_quay_username="bot", source_quay_password=PASSWORD),
+        "Set registry_sync_source_quay_token or registry_sync_source_quay_username, not both.",
+    ),
+    "half-a-login-for-the-api": (
+        but(destination_quay_username="bot"),
+        "Only one of registry_sync_destination_quay_username and registry_sync_destination_quay_password is set; they need each other.",
+    ),
+    "url-without-a-login": (
+        but(source_quay_host="https://quay.example.com"),
+        "registry_sync_source_quay_host does nothing without registry_sync_source_quay_token, or registry_sync_source_quay_username",
+    ),
+    "one-url-for-several": (
+        but(destinations=[OTHER, "quay-c.example.com"], destination_quay_token="x", destination_quay_host=OTHER),
+        "registry_sync_destination_quay_host is the URL of one API, but there are 2 destinations.",
+    ),
+    "create-without-discovery": (
+        but(create=True, source_quay_token="x", destination_quay_token="y"),
+        "registry_sync_create needs registry_sync_discover, and logins for the APIs of both sides",
+    ),
+    "carry-what": (
+        but(carry="stars", create=True, discover={}, source_quay_token="x", destination_quay_token="y"),
+        "registry_sync_carry knows visibility and description only, not stars.",
+    ),
+    "carry-without-create": (but(carry=["visibility"]), "registry_sync_carry does nothing without registry_sync_create: true."),
+    "users-without-the-api": (
+        but(discover={"user_namespaces": True}),
+        "registry_sync_discover.user_namespaces does nothing without a login for the API of the Quay that is read (registry_sync_source_",
+    ),
+    "standby-for-nothing": (
+        {**without("source"), "registry_sync_images": ["quay.io/app:1"], "registry_sync_standby_sources": OTHER},
+        "registry_sync_standby_sources stand by for registry_sync_source, which is not set.",
+    ),
+    "standby-unseen": (but(standby_sources=[OTHER], preflight=False), "registry_sync_standby_sources needs registry_sync_preflight"),
+    "standby-and-failover": (
+        but(standby_sources=["quay-c.example.com"], failover=True),
+        "registry_sync_standby_sources cannot be used together with registry_sync_failover",
+    ),
+    "one-url-for-standbys": (
+        but(standby_sources=["quay-c.example.com"], source_quay_token="x", source_quay_host="quay-a.example.com"),
+        "registry_sync_source_quay_host is the URL of one API, but registry_sync_standby_sources names further sources.",
+    ),
     "misspelled-name": (
         but(skip_brokn=True, destination="x"),
         "There is no variable registry_sync_destination, registry_sync_skip_brokn: check its spelling",
@@ -119,7 +161,8 @@ def module_options(name: str) -> dict:
 def test_the_role_has_a_variable_for_every_option_of_the_module():
     specs = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
     options = module_options("image_mirror")
-    own = {"preflight", "failover", "failover_from", "shard_hosts"}
+    own = {"preflight", "failover", "failover_from", "shard_hosts", "standby_sources", "create", "carry"}
+    own |= {f"{side}_quay_{name}" for side in ("source", "destination") for name in ("host", "token", "username", "password")}
     # while the role runs, the progress is shown; nobody has to say where
     expected = {name for name in options if name != "progress_file"} - {"destination"} | {"destinations"} | own
 
@@ -139,4 +182,5 @@ def test_the_defaults_are_those_that_are_documented():
 
 def test_secrets_are_marked_as_such():
     specs = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
-    assert [name for name, spec in specs.items() if spec.get("no_log")] == [name for name in specs if "password" in name]
+    secrets = [name for name in specs if name.endswith(("_password", "_token"))]
+    assert [name for name, spec in specs.items() if spec.get("no_log")] == secrets
