@@ -199,7 +199,8 @@ def main() -> None:
         "type": {"type": "str", "choices": ["user", "team", "org"]},
         "name": {"type": "str"},
         "email": {"type": "str"},
-        "url": {"type": "str"},
+        # the address of a hook is all that it takes to call it
+        "url": {"type": "str", "no_log": True},
         "template": {"type": "jsonarg"},
         "room_id": {"type": "str"},
         "notification_token": {"type": "str", "no_log": True},
