@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
@@ -17,7 +18,17 @@ from ansible.module_utils import basic
 
 from ansible_collections.quayside.airgap.tests.sandbox.quay.server import SandboxQuay
 
+HERE = Path(__file__).parent
 Run = Callable[..., dict[str, Any]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the first test of every module for the runs on other versions of Ansible: it shows that the two fit together."""
+    files = set()
+    for item in items:
+        if item.path.parent == HERE and item.path not in files:
+            files.add(item.path)
+            item.add_marker(pytest.mark.matrix)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,8 @@ from ansible_collections.quayside.airgap.tests.unit.plugins.engine import has
 from ansible_collections.quayside.airgap.tests.unit.plugins.servers import ScriptedServer, closed_port, reply
 from ansible_collections.quayside.airgap.tests.unit.plugins.sides import BOTS
 
+pytestmark = pytest.mark.matrix
+
 APP, MANY = simple_image("app"), multi_arch("many")
 
 

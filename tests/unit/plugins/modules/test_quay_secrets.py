@@ -17,6 +17,8 @@ from ansible_collections.quayside.airgap.plugins.modules import quay_first_user,
 from ansible_collections.quayside.airgap.tests.sandbox.faults import Fault
 from ansible_collections.quayside.airgap.tests.sandbox.quay.server import QuayOptions, SandboxQuay
 
+pytestmark = pytest.mark.matrix
+
 Ask = Callable[..., dict[str, Any]]
 # FEATURE_ANONYMOUS_ACCESS is off
 SILENCE = Fault("GET", "/api/v1/users/", "status", times=None, status=401, body='{"error": "Anonymous access is not allowed"}')

@@ -17,6 +17,8 @@ from ansible_collections.quayside.airgap.plugins.modules import quay_state
 from ansible_collections.quayside.airgap.tests.sandbox.faults import Fault
 from ansible_collections.quayside.airgap.tests.sandbox.quay.server import SandboxQuay
 
+pytestmark = pytest.mark.matrix
+
 Ask = Callable[..., dict[str, Any]]
 
 
