@@ -38,6 +38,8 @@ _MAX_REDIRECTS = 5
 _MAX_RETRY_AFTER = 300.0
 # An unwanted body of this many bytes is cheaper to read than a new connection
 _WORTH_READING = 64 << 10
+# Bytes that are read at once of an answer whose length nobody knows
+_PIECE = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -262,10 +264,14 @@ def read_limited(response: Response, limit: int, what: str) -> bytes:
     urllib3 = load("urllib3")
     url = safe_url(response.url)
     try:
-        content: bytes = response.raw.read(limit + 1, decode_content=True)
-        if len(content) > limit:
-            response.close()
-            raise ProtocolError("read", what, f"{url} answered with more than {limit} bytes")
+        # Python 3.9 clears as much memory as it is asked to read, however little there is to come
+        pieces = bytearray()
+        for piece in response.raw.stream(_PIECE, decode_content=True):
+            pieces += piece
+            if len(pieces) > limit:
+                response.close()
+                raise ProtocolError("read", what, f"{url} answered with more than {limit} bytes")
+        content = bytes(pieces)
         # a last read of nothing lets urllib3 notice the end of the body and reuse the connection
         response.raw.read(1)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
