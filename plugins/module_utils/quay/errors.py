@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import TRANSIENT_STATUSES, HttpError
@@ -147,3 +149,23 @@ def _code(status: int, body: Any, said: str, content: bytes) -> str:
     if status == 502 or (status == 503 and body is None):
         return STARTING
     return SERVER_ERROR if status >= 500 else REFUSED
+
+
+def only_superusers(quay: str, what: str, status: int = 403) -> QuayError:
+    """The error for something that others than superusers wanted.
+
+    :param quay: name of the Quay; ``what``: what was attempted, as an infinitive.
+    """
+    reason = "only a superuser may, with a token that has the scope super:user"
+    return QuayError(what, f"on {quay}", reason, "Use the token of a user in SUPER_USERS.", status=status, code=FORBIDDEN)
+
+
+@contextlib.contextmanager
+def superusers_only(quay: str, what: str) -> Iterator[None]:
+    """Explains a refusal of what only superusers may do; parameters as for :func:`only_superusers`."""
+    try:
+        yield
+    except QuayError as error:
+        if error.code != FORBIDDEN:
+            raise
+        raise only_superusers(quay, what, error.status) from error

@@ -13,6 +13,7 @@ from typing import Any, Callable, cast
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, at, entries
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import superusers_only
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field, canonical
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import (
     ORGANIZATION,
@@ -23,7 +24,6 @@ from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import 
     Place,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.planner import Work
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.users import superusers_only
 
 SEVERITIES = ("info", "warning", "error")
 FORMATS = ("plain", "markdown")
@@ -101,7 +101,7 @@ class MessageKind(Kind):
             "media_type": f"{_MEDIA_TYPE}{wanted['format']}",
         }
         what = f"write the message {self.title(place, key)}"
-        with superusers_only(self.quay, what):
+        with superusers_only(self.quay.name, what):
             self.quay.post(at("messages"), {"message": body}, what)
         return None
 
@@ -114,7 +114,7 @@ class MessageKind(Kind):
 
     def _delete(self, key: str, uuids: list[str]) -> None:
         what = f"delete the message {self.title(REGISTRY, key)}"
-        with superusers_only(self.quay, what):
+        with superusers_only(self.quay.name, what):
             for uuid in uuids:
                 self.quay.delete(at("message", uuid), what)
 

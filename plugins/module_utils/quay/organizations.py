@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, at, entries
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import FORBIDDEN, QuayError
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import FORBIDDEN, QuayError, superusers_only
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import (
     ORGANIZATION,
@@ -82,19 +82,8 @@ class OrganizationKind(Kind):
 
     def _names(self) -> frozenset[str]:
         what = "list all organizations"
-        try:
+        with superusers_only(self.quay.name, what):
             body = self.quay.get(at("superuser", "organizations", ""), what)
-        except QuayError as error:
-            if error.code == FORBIDDEN:
-                raise QuayError(
-                    what,
-                    f"on {self.quay.name}",
-                    "only a superuser may, with a token that has the scope super:user",
-                    "Use the token of a user in SUPER_USERS.",
-                    status=error.status,
-                    code=error.code,
-                ) from error
-            raise
         return frozenset(str(entry["name"]) for entry in entries(body, "organizations", what, self.quay.name))
 
     def create(self, place: Place, key: str, wanted: Object) -> Mapping[str, Any] | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, at, entries
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import FORBIDDEN, QuayError
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import FORBIDDEN, QuayError, only_superusers, superusers_only
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field, canonical
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import (
     MEMBERS,
@@ -27,7 +27,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.quay.names import 
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.organizations import OrganizationKind
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.planner import Work
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.teams import OWNERS
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.users import UserKind, superusers_only
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.users import UserKind
 
 ORGANIZATION = "organization"
 USER = "user"
@@ -120,12 +120,7 @@ class OwnershipKind(Kind):
                 "Set convert_users if that is what you want.",
             )
         if "owners" not in found and self.quay.identity().superuser is False:
-            raise AirgapError(
-                what,
-                f"on {self.quay.name}",
-                "only a superuser may, with a token that has the scope super:user",
-                "Use the token of a user in SUPER_USERS.",
-            )
+            raise only_superusers(self.quay.name, what)
         for name in wanted["owners"]:
             if name not in found.get("owners", ()) and name not in self._ourselves():
                 self._check_user(name, place)
@@ -148,7 +143,7 @@ class OwnershipKind(Kind):
         ourselves = self._ourselves()
         if "owners" not in found or ourselves & set(wanted["owners"]) - there:
             what = f"take ownership of {place.namespace}"
-            with superusers_only(self.quay, what):
+            with superusers_only(self.quay.name, what):
                 self.quay.post(at("superuser", "takeownership", place.namespace), {}, what)
             there |= ourselves
         for name in wanted["owners"]:

@@ -29,6 +29,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.quay.upstreams imp
     connection_config,
     credentials,
     now,
+    of_mirror,
     reference,
     robot_of,
     same_robot,
@@ -302,11 +303,7 @@ def wish(quay: QuayClient, options: Mapping[str, Any]) -> tuple[Work, Place]:
     kind = RepositoryMirrorKind(quay)
     if options["state"] == "absent":
         return Work([Intent(kind, place, "")]), place
-    if given.get("external_registry_password") and not given.get("external_registry_username"):
-        raise InputError("external_registry_password", "it is given without a user", "Give external_registry_username too.")
-    if "robot_username" in given:
-        given["robot_username"] = robot_of(place, given["robot_username"])
-    return Work([Intent(kind, place, "", given)]), place
+    return Work([Intent(kind, place, "", of_mirror(given, place))]), place
 
 
 def synchronize(

@@ -91,6 +91,19 @@ def now() -> str:
     return datetime.now(timezone.utc).strftime(_DATE)
 
 
+def of_mirror(given: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    """The wish for a mirror of a module's options: a password belongs to a user, the robot to the place.
+
+    :raises InputError: where they do not.
+    """
+    found = dict(given)
+    if found.get("external_registry_password") and not found.get("external_registry_username"):
+        raise InputError("external_registry_password", "it is given without a user", "Give external_registry_username too.")
+    if "robot_username" in found:
+        found["robot_username"] = robot_of(place, found["robot_username"])
+    return found
+
+
 def robot_of(place: Place, name: str) -> str:
     """The full name of a mirror's robot, of its full or short name.
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.plan import CREATED
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient, at
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import FORBIDDEN, QuayError
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.errors import FORBIDDEN, QuayError, superusers_only
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field, canonical
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.kinds import (
     ORGANIZATION,
@@ -118,7 +117,7 @@ class UserKind(Kind):
             # whether there is one, strangers may ask too: enough to foretell what a Quay without users gets
             if self.quay.anonymous and self.quay.shared(at("users", key), what) is None:
                 return None
-            with superusers_only(self.quay, what):
+            with superusers_only(self.quay.name, what):
                 view = self.quay.shared(_path(key), what)
         return None if view is None else document(view)
 
@@ -132,7 +131,7 @@ class UserKind(Kind):
 
     def _views(self) -> Mapping[str, Mapping[str, Any]]:
         what = "list all users"
-        with superusers_only(self.quay, what):
+        with superusers_only(self.quay.name, what):
             found = self.quay.pages(at("superuser", "users", ""), what, "users", {"limit": _PAGE})
             return {str(view["username"]): view for view in found}
 
@@ -228,24 +227,6 @@ class Users(Mapping[str, Object]):
 
     def __len__(self) -> int:
         return len(self._kind.views())
-
-
-@contextlib.contextmanager
-def superusers_only(quay: QuayClient, what: str) -> Iterator[None]:
-    """Explains a refusal of what only superusers may do."""
-    try:
-        yield
-    except QuayError as error:
-        if error.code != FORBIDDEN:
-            raise
-        raise QuayError(
-            what,
-            f"on {quay.name}",
-            "only a superuser may, with a token that has the scope super:user",
-            "Use the token of a user in SUPER_USERS.",
-            status=error.status,
-            code=error.code,
-        ) from error
 
 
 def document(view: Mapping[str, Any]) -> dict[str, Any]:
