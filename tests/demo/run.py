@@ -103,7 +103,7 @@ def sync(play: Player, variables: dict[str, Any]) -> Timed:
     seconds = time.monotonic() - begin
     if run.status != 0:
         sys.exit(f"The playbook failed:\n{run.output}")
-    told = [entry["result"]["msg"] for entry in run.tasks if entry["module"] == "ansible.builtin.debug"]
+    told = [entry["result"]["msg"] for entry in run.tasks if entry["module"] == "ansible.builtin.debug" and "msg" in entry["result"]]
     print("\n$ ansible-playbook quayside.airgap.sync -e @vars.yml")
     print(f"  {' '.join(told)}")
     print(f"  {next(line for line in run.output.splitlines() if line.startswith('localhost') and 'changed=' in line)}")
