@@ -14,7 +14,6 @@ import json
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -48,6 +47,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference
     is_tag,
     parse_digest,
 )
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.store import Store, Upload
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.tokens import (
     Authorizer,
     Scopes,
@@ -67,18 +67,6 @@ _OCTETS = "application/octet-stream"
 _UNKNOWN = frozenset({"MANIFEST_INVALID", "MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
 
 
-@dataclass(frozen=True)
-class Upload:
-    """An upload session of a registry.
-
-    :ivar url: where the content goes; changes with every answer.
-    :ivar minimum_chunk: bytes below which no chunk but the last may be (0: any size).
-    """
-
-    url: str
-    minimum_chunk: int = 0
-
-
 class Access(enum.Enum):
     """What a registry is used for.
 
@@ -92,7 +80,7 @@ class Access(enum.Enum):
     LOOK = "look"
 
 
-class RegistryClient:
+class RegistryClient(Store):
     """One registry, with one set of credentials. Shared by threads.
 
     What a registry can do is learned from its answers and kept: whether it has the referrers API, takes a blob in one POST,

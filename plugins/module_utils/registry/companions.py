@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import NotFoundError
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import (
     OCI_INDEX,
@@ -25,6 +24,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest 
     compact_json,
     hash_bytes,
 )
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.store import Store
 
 _SUFFIXES = (".sig", ".att", ".sbom")
 COMPANION_TAG = re.compile(r"sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})\.(?:sig|att|sbom)")
@@ -66,7 +66,7 @@ class CompanionFinder:
     :param images: how many images of this repository will be asked for, roughly.
     """
 
-    def __init__(self, client: RegistryClient, repository: str, images: int) -> None:
+    def __init__(self, client: Store, repository: str, images: int) -> None:
         self._client = client
         self._repository = repository
         self._pages = 2 + len(_SUFFIXES) * images
@@ -131,7 +131,7 @@ def tag_of(digest: str) -> str:
     return digest.replace(":", "-")
 
 
-def referrer_digests(client: RegistryClient, repository: str, subject: str, tags: set[str] | None = None) -> tuple[str, ...]:
+def referrer_digests(client: Store, repository: str, subject: str, tags: set[str] | None = None) -> tuple[str, ...]:
     """Digests of the manifests that refer to another, by the API or, where there is none, by the tag schema.
 
     :param tags: all tags of the repository where they are known, which may save a request.
@@ -143,7 +143,7 @@ def referrer_digests(client: RegistryClient, repository: str, subject: str, tags
     return tuple(child.digest for child in index.children) if index is not None else ()
 
 
-def _fallback_index(client: RegistryClient, repository: str, subject: str, tags: set[str] | None = None) -> Manifest | None:
+def _fallback_index(client: Store, repository: str, subject: str, tags: set[str] | None = None) -> Manifest | None:
     tag = tag_of(subject)
     if tags is not None and tag not in tags:
         return None
@@ -162,7 +162,7 @@ class ReferrersTag:
         self._lock = threading.Lock()
         self._locks: dict[tuple[str, str, str], threading.Lock] = {}
 
-    def record(self, client: RegistryClient, repository: str, referrer: Manifest) -> bool:
+    def record(self, client: Store, repository: str, referrer: Manifest) -> bool:
         """Add a manifest to the list of those that refer to its subject.
 
         :returns: False when the tag is taken by an image, so that the list cannot be kept.

@@ -23,7 +23,6 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency i
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, CancelledError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import RetryPolicy
 from ansible_collections.quayside.airgap.plugins.module_utils.core.progress import Progress
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient, Upload
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.companions import ReferrersTag
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import (
     AccessError,
@@ -47,8 +46,8 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.plan impo
     Push,
     namespace,
 )
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.registries import Registries
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.resolve import Resolver
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.store import Side, Store, Upload
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.transfer import BlobReader, Target, send_blob
 
 # Codes by which registries refuse an index because some of what it lists is not there, or a manifest for want of a blob
@@ -103,8 +102,8 @@ class CopyEngine:
 
     def __init__(
         self,
-        sources: Registries,
-        destinations: Registries,
+        sources: Side,
+        destinations: Side,
         options: CopyOptions,
         progress: Progress | None = None,
         cancellation: Cancellation | None = None,
@@ -273,7 +272,7 @@ class CopyEngine:
         for follower in followers:
             pool.add(partial(self._mount, pool, move, place, home if errors else repository, follower), urgent=True)
 
-    def _link(self, client: RegistryClient, digest: str, home: str, repository: str) -> tuple[bool, Upload | None]:
+    def _link(self, client: Store, digest: str, home: str, repository: str) -> tuple[bool, Upload | None]:
         """Whether the registry made a blob of one repository appear in another; if not, the upload that it began instead.
 
         A registry that does not even do so within a namespace is not asked again.
@@ -293,7 +292,7 @@ class CopyEngine:
 
     def _send(self, move: BlobMove, targets: list[Target]) -> dict[Target, AirgapError]:
         first: AirgapError | None = None
-        broken: set[RegistryClient] = set()
+        broken: set[Store] = set()
         for source in move.sources:
             if source.client in broken:
                 continue
@@ -458,7 +457,7 @@ class CopyEngine:
 
     def _announce(self, batches: dict[CopyRequest, list[ImageCopy]]) -> None:
         """Tell every registry which of its repositories will be looked at."""
-        repositories: dict[RegistryClient, list[str]] = {}
+        repositories: dict[Store, list[str]] = {}
         for request, batch in batches.items():
             with suppress(AirgapError):  # a blocked registry is told of when the image is resolved
                 for client, reference in self._sources.candidates(request.source)[:1]:
@@ -469,7 +468,7 @@ class CopyEngine:
             client.announce(names)
 
     def _announce_writes(self, copies: list[ImageCopy]) -> None:
-        repositories: dict[RegistryClient, list[str]] = {}
+        repositories: dict[Store, list[str]] = {}
         for copy in copies:
             if copy.wanted:
                 repositories.setdefault(copy.target.client, []).append(copy.target.repository)

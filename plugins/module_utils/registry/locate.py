@@ -12,7 +12,6 @@ from typing import Callable
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import WorkerPool
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, CancelledError
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import Manifest
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.plan import (
@@ -22,6 +21,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.plan impo
     Known,
     Placement,
 )
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.store import Store
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.transfer import Target
 
 # To look into images that are already there costs a request each. That is worth it while it may save moving this many bytes.
@@ -33,7 +33,7 @@ _LIKELY = 3
 def plan_moves(copies: Iterable[ImageCopy], known: Known) -> list[BlobMove]:
     """Gather the blobs that the copies need, each once, with all the places that it shall be in. Makes no request."""
     moves: dict[str, BlobMove] = {}
-    places: dict[tuple[str, RegistryClient], Placement] = {}
+    places: dict[tuple[str, Store], Placement] = {}
     for copy in copies:
         if not copy.wanted or copy.source is None:
             continue
@@ -117,7 +117,7 @@ def _settle(place: Placement, move: BlobMove, known: Known) -> None:
 
 def _look_into_unchanged(pool: WorkerPool, moves: list[BlobMove], copies: Iterable[ImageCopy], known: Known) -> bool:
     """Learn the blobs of multi-platform images that need no copy, as far as that is cheaper than moving what is missing."""
-    lost: dict[RegistryClient, int] = {}
+    lost: dict[Store, int] = {}
     for move in moves:
         for place in move.placements:
             if place.home is None:

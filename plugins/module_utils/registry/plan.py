@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import Descriptor, Manifest, Platform
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference import Reference
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.store import Store
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.transfer import Target
 
 COPIED = "copied"
@@ -149,7 +149,7 @@ class Placement:
     :ivar likely: those of them that have an older image of the same name.
     """
 
-    client: RegistryClient
+    client: Store
     home: str | None = None
     uploads: list[str] = field(default_factory=list)
     mounts: list[str] = field(default_factory=list)
@@ -170,7 +170,7 @@ class BlobMove:
     images: list[ImageCopy]
     placements: list[Placement] = field(default_factory=list)
 
-    def waiting(self, client: RegistryClient, repositories: Collection[str]) -> list[ImageCopy]:
+    def waiting(self, client: Store, repositories: Collection[str]) -> list[ImageCopy]:
         """The copies that wait for it in some repositories of a registry, and have not failed meanwhile."""
         return [
             copy for copy in self.images if copy.error is None and copy.target.client is client and copy.target.repository in repositories

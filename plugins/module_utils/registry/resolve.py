@@ -18,7 +18,6 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import
     ProtocolError,
     TransportError,
 )
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.companions import (
     Companion,
     CompanionFinder,
@@ -34,7 +33,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.plan impo
     Push,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference import DOCKER_HUB, Reference
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.registries import Registries
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.store import Side, Store
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.transfer import Target
 
 # An index may list indexes; deeper than this is a loop or a joke
@@ -80,12 +79,12 @@ class Resolver:
     :param known: told which repositories have which blobs, as far as that comes to light.
     """
 
-    def __init__(self, sources: Registries, signatures: str, requests: Sequence[CopyRequest], known: Known) -> None:
+    def __init__(self, sources: Side, signatures: str, requests: Sequence[CopyRequest], known: Known) -> None:
         self._sources = sources
         self._signatures = signatures
         self._known = known
         self._per_repository = Counter(request.source.name for request in requests)
-        self._finders: dict[tuple[RegistryClient, str], CompanionFinder] = {}
+        self._finders: dict[tuple[Store, str], CompanionFinder] = {}
         self._lock = threading.Lock()
 
     def resolve(self, request: CopyRequest, copies: Sequence[ImageCopy]) -> None:

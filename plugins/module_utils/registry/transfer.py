@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Callable
+from typing import Callable
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import Cancellation
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import (
@@ -24,11 +24,8 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import RetryPolicy, safe_url
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http_errors import describe_failure
 from ansible_collections.quayside.airgap.plugins.module_utils.core.thirdparty import load
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient, Upload
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import DigestMismatchError, RegistryError
-
-if TYPE_CHECKING:
-    from requests import Response
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.store import Content, Store, Upload
 
 # Measured on loopback: below 128 KiB the interpreter shows, above 512 KiB only memory grows (docs/benchmarks.md)
 CHUNK = 256 << 10
@@ -56,7 +53,7 @@ class Target:
     :ivar upload: a session that the registry has begun already, in place of a mount.
     """
 
-    client: RegistryClient
+    client: Store
     repository: str
     upload: Upload | None = field(default=None, compare=False)
 
@@ -73,7 +70,7 @@ class BlobReader:
 
     def __init__(
         self,
-        client: RegistryClient,
+        client: Store,
         repository: str,
         digest: str,
         size: int,
@@ -147,7 +144,7 @@ class BlobReader:
     def _name(self) -> str:
         return f"{self._client.registry}/{self._repository}@{self._digest}"
 
-    def _content(self, response: Response, begins: int, position: int) -> Iterator[bytes]:
+    def _content(self, response: Content, begins: int, position: int) -> Iterator[bytes]:
         """What one answer of the registry, which begins at byte ``begins``, gives from position on."""
         surplus = position - begins
         whole = False
