@@ -67,6 +67,10 @@ class Spec:
     always: bool = False
 
 
+# the functions below are for the bodies of dataclasses, which pylint does not see here
+# pylint: disable=invalid-field-call
+
+
 def text(key: str, default: str = "", *, required: bool = False, own: bool = False, always: bool = False) -> Any:
     """A field with one line of text; empty where it is not given."""
     return dataclasses.field(default=default, metadata={"spec": Spec(key, "text", None, required, own, always)})
