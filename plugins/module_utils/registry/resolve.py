@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import (
@@ -106,6 +106,10 @@ class Resolver:
         stale = any(copy.existing not in current for copy in copies if copy.error is None)
         if stale:
             self._load(image, request)
+        elif image.place.client.local:
+            # costs nothing, and tells which blobs the destination has
+            with suppress(NotFoundError):
+                self._load(image, request)
         notes = self._find_companions(image, thorough=stale) if self._signatures != "skip" else []
         for copy in copies:
             copy.outcome.notes += notes
@@ -133,12 +137,19 @@ class Resolver:
         # Docker Hub counts every GET of a manifest against a limit, a HEAD not; elsewhere the GET saves a second request.
         # A digest need not be looked up at all, unless that is the way to find out which mirror has it.
         sparing = place.client.registry == DOCKER_HUB or (reference.digest is not None and lone)
-        if sparing and not request.platforms:
+        if sparing and not request.platforms and not place.client.local:
             digest = reference.digest or place.client.head_manifest(place.repository, identifier)
             if digest is not None:
                 return _Image(place, reference, digest)
         image = _Image(place, reference, "")
-        image.root = place.client.get_manifest(place.repository, identifier)
+        try:
+            image.root = place.client.get_manifest(place.repository, identifier)
+        except NotFoundError:
+            # an archive that adds to earlier ones also names images that only those hold, and the destination may have them
+            digest = place.client.head_manifest(place.repository, identifier) if place.client.local and not request.platforms else None
+            if digest is None:
+                raise
+            return _Image(place, reference, digest)
         image.digest = image.root.digest
         self._choose(image, request)
         return image
@@ -161,8 +172,9 @@ class Resolver:
         """Have the manifest, and those below it, at hand."""
         self._load_root(image, request)
         if image.root is not None and image.children is None:
-            image.children = []
-            self._descend(image.place, image.root, image.chosen, image.children, 1)
+            found: list[Manifest] = []
+            self._descend(image.place, image.root, image.chosen, found, 1)
+            image.children = found
 
     def _descend(self, place: Target, index: Manifest, chosen: frozenset[str] | None, found: list[Manifest], depth: int) -> None:
         have = {manifest.digest for manifest in found}
@@ -188,6 +200,9 @@ class Resolver:
         except CancelledError:
             raise
         except AirgapError as error:
+            if isinstance(error, NotFoundError) and image.place.client.local and not thorough:
+                # the destination has the image already, from the earlier archive that the rest of it came with
+                return []
             if self._signatures == "require" or error.transient:
                 raise
             # registries answer 403 to questions about tags that do not exist: unsigned images must not fail for that

@@ -189,7 +189,9 @@ class BlobReader:
             "use the blob",
             self._name,
             reason,
-            "The registry, or something on the way to it, changes content; nothing of it was stored.",
+            "The file is damaged: copy it again from where it was made. Nothing of the blob was stored."
+            if self._client.local
+            else "The registry, or something on the way to it, changes content; nothing of it was stored.",
         )
 
 
