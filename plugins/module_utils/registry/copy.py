@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -46,6 +46,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.plan impo
     Push,
     namespace,
 )
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference import Reference
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.resolve import Resolver
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.store import Side, Store, Upload
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.transfer import BlobReader, Target, send_blob
@@ -69,6 +70,24 @@ class CopyOptions:
     stop_at_failure: bool = False
     dry_run: bool = False
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What somebody has to say between the steps of a run.
+
+    :ivar expect: told, before the first blob moves, the sizes of those that will, by digest; what it raises ends the run.
+    :ivar last: images whose manifests are stored after those of all others.
+    :ivar settled: told, before the first of them is stored, the states of all images by destination; the blobs of those that have
+        not failed are there then.
+    :ivar admit: asked of each of them why it shall not be stored, with the states by destination; nothing where it shall. It is asked
+        when the sources are known, before anything of it moves, and again when it is about to be stored.
+    """
+
+    expect: Callable[[Mapping[str, int]], None] | None = None
+    last: Collection[CopyRequest] = ()
+    settled: Callable[[Mapping[Reference, str]], None] | None = None
+    admit: Callable[[CopyRequest, Mapping[Reference, str]], str] | None = None
 
 
 @dataclass
@@ -116,25 +135,29 @@ class CopyEngine:
         self._known = Known()
         self._referrers = ReferrersTag()
         self._lock = threading.Lock()
+        self._held: frozenset[CopyRequest] = frozenset()
         self._started = 0.0
         self._pulled = 0
         self._pushed = 0
 
-    def run(self, requests: Sequence[CopyRequest]) -> Report:
+    def run(self, requests: Sequence[CopyRequest], steps: Steps | None = None) -> Report:
         """Copy what is asked for. Failures are in the report, not raised.
 
         :raises KeyboardInterrupt: when the user interrupts.
         """
+        steps = steps or Steps()
+        self._held = frozenset(steps.last)
         self._started = time.monotonic()
         batches = {request: self._copies(request) for request in dict.fromkeys(requests)}
         self._announce(batches)
         copies = [copy for batch in batches.values() for copy in batch]
         with WorkerPool(self._options.parallel, self._cancellation) as pool:
             try:
-                self._round(pool, batches)
+                self._round(pool, batches, steps)
                 repeated = self._repeatable(copies)
                 if repeated:
-                    self._round(pool, repeated)
+                    self._round(pool, repeated, steps)
+                self._release(pool, batches, steps)
             except (_StopError, CancelledError):
                 self._mark_stopped(copies)
         self._progress.finish()
@@ -142,15 +165,18 @@ class CopyEngine:
 
     # -- steps -----------------------------------------------------------------------------------------------------------
 
-    def _round(self, pool: WorkerPool, batches: dict[CopyRequest, list[ImageCopy]]) -> None:
+    def _round(self, pool: WorkerPool, batches: dict[CopyRequest, list[ImageCopy]], steps: Steps) -> None:
         copies = [copy for batch in batches.values() for copy in batch]
         self._progress.phase("resolving", items=len(batches))
         resolver = Resolver(self._sources, self._options.signatures, list(batches), self._known)
         pool.run([partial(self._resolve, resolver, request, batch) for request, batch in batches.items()])
+        self._dismiss(batches, steps)
         moves = plan_moves(copies, self._known)
         self._progress.phase("comparing", items=sum(len(move.placements) for move in moves))
         locate(pool, moves, copies, self._known, fail=self._fail, step=partial(self._progress.advance, items=1))
         size = sum(move.size for move in moves if move.uploads)
+        if steps.expect is not None:
+            steps.expect({move.digest: move.size for move in moves if move.uploads})
         if self._options.dry_run:
             self._foretell(moves, copies, size)
             return
@@ -158,8 +184,33 @@ class CopyEngine:
         self._announce_writes(copies)
         self._progress.phase("copying", items=sum(copy.wanted for copy in copies), size=size)
         tasks: list[Callable[[], None]] = [partial(self._move, pool, move) for move in moves]
-        tasks += [partial(self._store, copy) for copy in copies if copy.wanted and not copy.missing]
+        tasks += [partial(self._store, copy) for copy in copies if copy.wanted and self._is_ready(copy)]
         pool.run(tasks)
+
+    def _is_ready(self, copy: ImageCopy) -> bool:
+        return not copy.missing and copy.request not in self._held
+
+    def _dismiss(self, batches: dict[CopyRequest, list[ImageCopy]], steps: Steps) -> None:
+        """Leave out what comes last and shall not be stored."""
+        states = {copy.outcome.destination: copy.outcome.state for batch in batches.values() for copy in batch}
+        for copy in (copy for request in batches if request in self._held for copy in batches[request]):
+            reason = steps.admit(copy.request, states) if copy.wanted and steps.admit is not None else ""
+            if reason:
+                copy.outcome.state, copy.outcome.reason = NOT_ATTEMPTED, reason
+                copy.pushes = []
+
+    def _release(self, pool: WorkerPool, batches: dict[CopyRequest, list[ImageCopy]], steps: Steps) -> None:
+        """Store the manifests that were to come last, as far as they still shall."""
+        if steps.settled is not None:
+            steps.settled({copy.outcome.destination: copy.outcome.state for batch in batches.values() for copy in batch})
+        self._dismiss(batches, steps)
+        held = [copy for request in batches if request in self._held for copy in batches[request] if copy.wanted]
+        self._held = frozenset()
+        if not self._options.dry_run:
+            pool.run([partial(self._store, copy) for copy in held if not copy.missing])
+            repeated = self._repeatable(held)
+            if repeated:
+                self._round(pool, repeated, steps)
 
     def _resolve(self, resolver: Resolver, request: CopyRequest, batch: list[ImageCopy]) -> None:
         try:
@@ -351,7 +402,7 @@ class CopyEngine:
                 continue
             with self._lock:
                 copy.missing.discard(move.digest)
-                complete = not copy.missing
+                complete = self._is_ready(copy)
             if complete:
                 pool.add(partial(self._store, copy), urgent=True)
 
@@ -477,7 +528,7 @@ class CopyEngine:
 
     def _mark_stopped(self, copies: list[ImageCopy]) -> None:
         for copy in copies:
-            if copy.outcome.state == NOT_ATTEMPTED:
+            if copy.outcome.state == NOT_ATTEMPTED and not copy.outcome.reason:
                 copy.outcome.reason = "the run stopped before this image was complete"
 
     def _copies(self, request: CopyRequest) -> list[ImageCopy]:

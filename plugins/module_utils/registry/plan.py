@@ -39,7 +39,7 @@ class CopyRequest:
 class Outcome:
     """What became of one image at one destination.
 
-    :ivar state: ``copied``, ``unchanged``, ``failed`` or ``not_attempted`` (the run stopped before).
+    :ivar state: ``copied``, ``unchanged``, ``failed`` or ``not_attempted`` (the run stopped before, or what it is for cannot be had).
     :ivar size: bytes of blobs sent to this destination for this image.
     :ivar moved: blobs sent; ``mounted``: blobs that the registry linked from another of its repositories; ``skipped``: blobs
         that were there.
