@@ -37,10 +37,12 @@ class CatalogImage:
 
     :ivar image: a store that the copy engine reads it from; it needs what the catalog was built from, and its ``workdir``.
     :ivar config: a folder with its files, a folder for each package in it.
+    :ivar selection: what it offers.
     """
 
     image: DerivedImage
     config: Path
+    selection: Selection
 
     @property
     def digest(self) -> str:
@@ -55,7 +57,7 @@ def build_catalog(source: SourceCatalog, selection: Selection, workdir: Path) ->
     """
     config = workdir / "catalog-config"
     write_catalog(source.catalog, selection, config)
-    return CatalogImage(catalog_image(source.base, source.folder, config, workdir), config)
+    return CatalogImage(catalog_image(source.base, source.folder, config, workdir), config, selection)
 
 
 def catalog_image(base: BaseImage, folder: str, config: Path, workdir: Path) -> DerivedImage:

@@ -85,7 +85,7 @@ def open_catalog(
     """
     base = _load(side, reference, platforms, retry, cancellation)
     first = base.members[0]
-    folder = _folder(first.config, base.reference)
+    folder = folder_of(first.config, base.reference)
     try:
         files = tempfile.TemporaryDirectory(prefix="catalog-files-", dir=workdir)
     except OSError as error:
@@ -116,7 +116,12 @@ def _load(
     raise failure or AssertionError("every reference has a place at least")
 
 
-def _folder(config: Mapping[str, Any], reference: Reference) -> str:
+def folder_of(config: Mapping[str, Any], reference: Reference) -> str:
+    """Where the catalog lies in an image, as its label says.
+
+    :param config: of the image; ``reference``: its name in messages.
+    :raises ProtocolError: when there is no such label.
+    """
     settings = config.get("config")
     labels = settings.get("Labels") if isinstance(settings, dict) else None
     labels = labels if isinstance(labels, dict) else {}

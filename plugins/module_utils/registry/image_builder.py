@@ -176,12 +176,12 @@ def load_base(
     # configurations are small: they need no place on disk
     reader = LayerFiles(store, reference.repository, Path(os.devnull), retry=retry, cancellation=cancellation)
     members = []
-    for manifest, platform in _images(store, reference.repository, root, where):
+    for manifest, platform in _images(store, reference.repository, root, where, platforms):
         config = reader.config(manifest)
         diff_ids(config, len(image_content(manifest, where)[1]), where)
         members.append(BaseMember(manifest, config, platform or _platform_of(config)))
     if platforms:
-        members = _chosen(members, platforms, where)
+        members = _chosen(members, platforms, where, root)
     if not members:
         raise ProtocolError("use the image", where, "its index lists no image")
     return BaseImage(store, reference.at(digest=root.digest), root, tuple(members))
@@ -212,28 +212,39 @@ def derive(base: BaseImage, changes: Changes, workdir: Path) -> DerivedImage:
 # --- the base
 
 
-def _images(store: Store, repository: str, manifest: Manifest, where: str, depth: int = 1) -> Iterator[tuple[Manifest, dict[str, Any]]]:
-    """All images of an index and of those in it, with what is said of their platforms; attestations are left out."""
+def _images(
+    store: Store, repository: str, manifest: Manifest, where: str, platforms: Sequence[Platform], depth: int = 1
+) -> Iterator[tuple[Manifest, dict[str, Any]]]:
+    """The images of an index and of those in it, with what is said of their platforms.
+
+    Attestations are left out, and so is what is said to be for other platforms: where an index was mirrored for some, it is not there.
+    """
     if not manifest.is_index:
         yield manifest, {}
         return
     if depth > _DEPTH or len(manifest.children) > _MOST_IMAGES:
         raise ProtocolError("use the image", where, f"its index is nested deeper than {_DEPTH} or has more than {_MOST_IMAGES} images")
     for child, fields in zip(manifest.children, _document(manifest)["manifests"]):
-        if child.platform is not None and child.platform.os == "unknown":
+        said = child.platform
+        if said is not None and (said.os == "unknown" or (platforms and not _is_among(said, platforms))):
             continue
         found = store.get_manifest(repository, child.digest)
-        for image, platform in _images(store, repository, found, where, depth + 1):
+        for image, platform in _images(store, repository, found, where, platforms, depth + 1):
             yield image, platform or _object(fields.get("platform"))
 
 
-def _chosen(members: list[BaseMember], platforms: Sequence[Platform], where: str) -> list[BaseMember]:
+def _is_among(platform: Platform, platforms: Sequence[Platform]) -> bool:
+    return any(wanted.matches(platform) for wanted in platforms)
+
+
+def _chosen(members: list[BaseMember], platforms: Sequence[Platform], where: str, root: Manifest) -> list[BaseMember]:
     there = [Platform(*(str(member.platform.get(key) or "") for key in ("os", "architecture", "variant"))) for member in members]
     for wanted in platforms:
         if not any(wanted.matches(platform) for platform in there):
-            known = ", ".join(sorted({str(platform) for platform in there}))
+            said = [child.platform for child in root.children if child.platform is not None and child.platform.os != "unknown"]
+            known = ", ".join(sorted({str(platform) for platform in [*there, *said]}))
             raise InputError(f"the platform {wanted} of {where}", f"there is no such image, only {known}")
-    return [member for member, platform in zip(members, there) if any(wanted.matches(platform) for wanted in platforms)]
+    return [member for member, platform in zip(members, there) if _is_among(platform, platforms)]
 
 
 def _platform_of(config: Mapping[str, Any]) -> dict[str, Any]:
