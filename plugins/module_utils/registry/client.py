@@ -311,13 +311,14 @@ class RegistryClient(Store):
 
     # -- lists -----------------------------------------------------------------------------------------------------------
 
-    def tags(self, repository: str) -> Iterator[list[str]]:
+    def tags(self, repository: str, *, fresh: bool = False) -> Iterator[list[str]]:
         """Pages of the tags of a repository; a list that was read to its end is not asked for again.
 
+        :param fresh: ask again nevertheless.
         :raises NotFoundError: when there is no such repository.
         """
         action = f"list the tags of {self.registry}/{repository}"
-        if repository in self._tag_lists:
+        if repository in self._tag_lists and not fresh:
             yield sorted(self._tag_lists[repository])
             return
         found: set[str] = set()
@@ -440,8 +441,8 @@ class RegistryClient(Store):
 
     def _delete(self, repository: str, kind: str, identifier: str) -> bool:
         where = self._where(repository, identifier)
-        response = self._call("DELETE", f"{repository}/{kind}/{identifier}", repository, actions="pull,push")
-        content = read_limited(response, _ERROR_LIMIT, f"the answer for {where}")
+        call = partial(self._call, "DELETE", f"{repository}/{kind}/{identifier}", repository, actions="pull,push")
+        response, content = self._session.read(call, _ERROR_LIMIT, f"the answer for {where}")
         if response.status_code not in (200, 202, 204, 404):
             self._refuse("delete", where, response, content, repository)
         return response.status_code != 404
