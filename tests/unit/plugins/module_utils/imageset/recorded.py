@@ -5,7 +5,9 @@
 
 `tests/fixtures/oc_mirror_results` has a file per case: the configuration, the arguments and the exit code of the run, and of the files
 that it wrote those that are compared here. `related_images` are the images that the filtered catalogs name (true for bundles),
-`filters` the names that the tool gave these catalogs, by the digest of the original, `releases` what is in the payloads.
+`filters` the names that the tool gave these catalogs, by the digest of the original, `releases` what is in the payloads. `registry` is
+what was at the destination afterwards, `selection` what the filtered catalogs offer, `archive` what was in the archive and `history`
+what the tool noted of it, digests by their first twelve figures.
 """
 
 from __future__ import annotations
@@ -44,6 +46,10 @@ class Case:
     related_images: dict[str, bool] = field(default_factory=dict)
     filters: dict[str, str] = field(default_factory=dict)
     releases: list[dict[str, Any]] = field(default_factory=list)
+    registry: dict[str, str] = field(default_factory=dict)
+    selection: dict[str, dict[str, Any]] = field(default_factory=dict)
+    archive: dict[str, Any] = field(default_factory=dict)
+    history: str = ""
 
     def text(self, name: str) -> str:
         return "\n".join(self.files[name]) + "\n"
