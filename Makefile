@@ -6,7 +6,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv build package format docs lint mypy sanity unit unit-matrix integration molecule test demo bench bench-quay clean \
+.PHONY: help venv build package format docs lint mypy sanity unit unit-matrix integration molecule test demo bench bench-quay bench-sets clean \
 	packages-lint packages-test
 
 VENV := $(CURDIR)/.venv
@@ -73,7 +73,7 @@ molecule: build packages-test ## Run the molecule scenarios of the roles
 test: lint mypy sanity unit-matrix molecule ## Run everything: lint to molecule, then the unit and integration tests
 	cd "$(COPY)" && $(PYTEST) tests/unit tests/integration
 
-demo: build packages-test ## Fill a registry, mirror it, mirror it again
+demo: build packages-test ## Fill a registry, mirror it, mirror it again, then an image set by disk
 	cd "$(COPY)" && PYTHONPATH="$(BUILD)" python tests/demo/run.py $(ARGS)
 
 bench: build packages-test ## Measure the copy engine against its peers
@@ -81,6 +81,9 @@ bench: build packages-test ## Measure the copy engine against its peers
 
 bench-quay: build ## Measure quay_state beside one task for each object
 	cd "$(COPY)" && PYTHONPATH="$(BUILD)" python tests/benchmark/quay.py $(ARGS)
+
+bench-sets: build packages-test ## Measure image sets and a large catalog of operators
+	cd "$(COPY)" && PYTHONPATH="$(BUILD)" python tests/benchmark/sets.py $(ARGS)
 
 clean: ## Delete everything that make created
 	rm -rf .build .venv .venv.lock .venv-matrix .ruff_cache .ansible

@@ -10,17 +10,9 @@ machine is busy with meets all of them alike.
 
 from __future__ import annotations
 
-import os
-import platform
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 from ansible_collections.quayside.airgap.tests.benchmark import options as command_line
@@ -29,6 +21,7 @@ from ansible_collections.quayside.airgap.tests.benchmark.measure import ToolFail
 from ansible_collections.quayside.airgap.tests.benchmark.options import DOCUMENT, Options
 from ansible_collections.quayside.airgap.tests.benchmark.report import render, update_document
 from ansible_collections.quayside.airgap.tests.benchmark.results import AGAIN, COLD, Count, Measurement, Results, Row
+from ansible_collections.quayside.airgap.tests.benchmark.session import about_machine, about_program, say, workspace
 from ansible_collections.quayside.airgap.tests.benchmark.testbed import LARGE, Testbed
 from ansible_collections.quayside.airgap.tests.benchmark.tools import Job, Tool, all_tools
 from ansible_collections.quayside.airgap.tests.support.docker_registry import MISSING, find_docker_registry
@@ -51,7 +44,7 @@ class Benchmark:
         """Measure everything that was asked for."""
         with self._testbed:
             for name in self.options.workloads:
-                _say(f"{name}: building the workload")
+                say(f"{name}: building the workload")
                 contents = self._testbed.build(name, quick=self.options.quick)
                 self.results.workloads[name] = contents.describe()
                 self._measure(name, contents)
@@ -112,13 +105,13 @@ class Benchmark:
                 if problems := differences(contents, self._testbed.destination, exact=tool.exact):
                     raise ToolFailed(f"the destination is not what it should be after it ({phase}): {'; '.join(problems[:5])}")
         except ToolFailed as error:
-            _say(f"{words}: failed: {error}")
+            say(f"{words}: failed: {error}")
             self._leave_out(f"{tool.title} in {name}: it failed ({str(error).splitlines()[0][:200]})")
             self.results.measurements = [item for item in self.results.measurements if (item.tool, item.workload) != (tool.name, name)]
             return False
         finally:
             shutil.rmtree(home, ignore_errors=True)
-        _say(f"{words}: {', '.join(told)}")
+        say(f"{words}: {', '.join(told)}")
         return True
 
     def _keep(self, tool: Tool, name: str, phase: str, delay: float | None, repetition: int, usage: Usage) -> None:
@@ -129,7 +122,7 @@ class Benchmark:
             self.results.measurements.append(taken)
 
     def _leave_out(self, sentence: str) -> None:
-        _say(f"left out: {sentence}")
+        say(f"left out: {sentence}")
         self.results.left_out.append(sentence)
 
 
@@ -139,59 +132,30 @@ def main() -> int:
     if options.read:
         results = Results.read(options.read)
     elif find_docker_registry() is None:
-        _say(f"left out: the whole benchmark: {MISSING}")
+        say(f"left out: the whole benchmark: {MISSING}")
         return 0
     else:
-        with _workspace(options.directory) as folder:
+        with workspace(options.directory) as folder:
             results = Benchmark(options, folder).run()
     print(render(results))
     if options.update_docs:
         update_document(DOCUMENT, render(results))
-        _say(f"wrote {DOCUMENT}")
+        say(f"wrote {DOCUMENT}")
     return 1 if any("it failed" in sentence for sentence in results.left_out) else 0
-
-
-@contextmanager
-def _workspace(parent: Path | None) -> Iterator[Path]:
-    """A folder that is gone afterwards, also when the program is asked to end."""
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    folder = Path(tempfile.mkdtemp(prefix="airgap-bench-", dir=parent))
-    try:
-        # some tools run as another user, and read what is written for them
-        os.umask(0o022)
-        folder.chmod(0o755)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _about(options: Options) -> dict[str, str]:
     """Date, machine and versions."""
-    load = os.getloadavg()[0]
     about = {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{len(os.sched_getaffinity(0))} CPUs, {platform.system()} {platform.machine()}, load {load:.1f} before the run",
-        "Python": f"{platform.python_version()}, requests {version('requests')}, urllib3 {version('urllib3')}, "
-        f"ansible-core {version('ansible-core')}",
-        "registry": _version("docker-registry", "--version"),
-        "peers": ", ".join(filter(None, (_version(program, "--version") for program in ("skopeo", "podman")))),
+        **about_machine(),
+        "registry": about_program("docker-registry", "--version"),
+        "peers": ", ".join(filter(None, (about_program(program, "--version") for program in ("skopeo", "podman")))),
         "repetitions": f"{options.repetitions}, with delay {options.delayed_repetitions}, podman {options.slow_repetitions}",
         "parallel": ", ".join(map(str, options.parallel)),
     }
     if options.quick:
         about["quick"] = "small workloads; the figures say nothing"
     return about
-
-
-def _version(*command: str) -> str:
-    if shutil.which(command[0]) is None:
-        return ""
-    told = subprocess.run(command, capture_output=True, check=False, text=True).stdout.split()
-    return f"{command[0]} {told[-1]}" if told else command[0]
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
