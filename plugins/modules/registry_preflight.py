@@ -41,6 +41,11 @@ options:
     type: list
     elements: raw
     default: []
+  image_set:
+    description:
+      - An ImageSetConfiguration that will be mirrored, as M(quayside.airgap.image_mirror) takes it. It is checked, and the registries of
+        its catalogs and additional images are looked at, too. Those of operators' images are known only when the catalogs are read.
+    type: raw
   any_source:
     description:
       - The registries of O(source) hold the same, so that one that is ready is enough. RV(source) is the first of them.
@@ -88,6 +93,11 @@ EXAMPLES = r"""
       - quay-b.example.com/prod
     destination_username: prod+mirror
     destination_password: "{{ robot_token }}"
+
+- name: Check an image set, and the registries that it names
+  quayside.airgap.registry_preflight:
+    image_set: /etc/mirror/imageset.yml
+    destination: registry.lab.example:8443/mirror
 
 - name: Take the first of two sites that is ready
   quayside.airgap.registry_preflight:
@@ -193,6 +203,21 @@ def _api_check(params: Mapping[str, Any], side: str) -> ApiCheck | None:
     return ApiCheck(side, places, options, create=side == "destination" and params["create"])
 
 
+def _places_read(params: Mapping[str, Any]) -> list[str]:
+    """What an image set reads, as far as it says so itself."""
+    # imported where it is used: reading it takes as long as all the rest of a look at a registry
+    from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config import load_image_set
+    from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_model import MIRROR_KIND
+    from ansible_collections.quayside.airgap.plugins.module_utils.imageset.documents import document
+    from ansible_collections.quayside.airgap.plugins.module_utils.imageset.places import places_read
+
+    for name in ("images", "any_source"):
+        if params[name]:
+            raise InputError(name, "an image set names its images itself, and needs all of its sources", "Look at it in a task of its own.")
+    image_set = document(params["image_set"])
+    return places_read(load_image_set(image_set, kind=MIRROR_KIND)) if image_set is not None else []
+
+
 def main() -> None:
     """Run as a module."""
     module = create_module(
@@ -201,6 +226,7 @@ def main() -> None:
             source={"type": "list", "elements": "str", "default": []},
             destination={"type": "list", "elements": "str", "default": []},
             images={"type": "list", "elements": "raw", "default": []},
+            image_set={"type": "raw"},
             any_source={"type": "bool", "default": False},
             create={"type": "bool", "default": False},
             **_api_spec(),
@@ -210,12 +236,20 @@ def main() -> None:
 
     def call() -> dict[str, Any]:
         params = module.params
+        sources, destinations = ([text for text in params[side] if text] for side in ("source", "destination"))
+        further: list[str] = []
+        if params["image_set"]:
+            further = _places_read(params)
+            if not (sources or destinations or further):
+                # all of it is on disk
+                return {"changed": False, "registries": [], "source": ""}
         checks = [found for side in ("source", "destination") for found in [_api_check(params, side)] if found]
         result = check(
             PreflightTask(
-                sources=[text for text in params["source"] if text],
-                destinations=[text for text in params["destination"] if text],
+                sources=sources,
+                destinations=destinations,
                 images=params["images"],
+                further=further,
                 source=side_options(params, "source"),
                 destination=side_options(params, "destination"),
                 wire=wire_options(params),

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, quayside.airgap contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shows the collection at work: fills a registry, has the sync playbook copy it to another, and again, and pulls back.
+"""Shows the collection at work: fills a registry, has the sync playbook copy it to another, and again, and pulls back; then mirrors an
+image set to disk and from disk, and both again.
 
 Ends with status 1 when anything is not as it should be.
 """
@@ -22,7 +23,7 @@ from typing import Any, Union
 
 import yaml
 
-from ansible_collections.quayside.airgap.tests.integration.playbooks import Player, Run, sides
+from ansible_collections.quayside.airgap.tests.integration.playbooks import SYNC, Player, Run, sides
 from ansible_collections.quayside.airgap.tests.sandbox.registry import SandboxRegistry
 from ansible_collections.quayside.airgap.tests.support.docker_registry import DockerRegistry, find_docker_registry
 from ansible_collections.quayside.airgap.tests.support.images import (
@@ -36,6 +37,7 @@ from ansible_collections.quayside.airgap.tests.support.images import (
     multi_arch,
     push_all,
 )
+from ansible_collections.quayside.airgap.tests.support.operator_shop import AGENT, TOOL, OperatorShop
 
 MIB = 1 << 20
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/s390x")
@@ -97,15 +99,17 @@ def fill(source: Registry) -> list[Placement]:
     return placed
 
 
-def sync(play: Player, variables: dict[str, Any]) -> Timed:
+def carry_out(play: Player, variables: dict[str, Any], playbook: str = SYNC) -> Timed:
+    """Run a playbook, and show what it told."""
     begin = time.monotonic()
-    run = play(variables)
+    run = play(variables, playbook=playbook)
     seconds = time.monotonic() - begin
     if run.status != 0:
         sys.exit(f"The playbook failed:\n{run.output}")
     told = [entry["result"]["msg"] for entry in run.tasks if entry["module"] == "ansible.builtin.debug" and "msg" in entry["result"]]
-    print("\n$ ansible-playbook quayside.airgap.sync -e @vars.yml")
-    print(f"  {' '.join(told)}")
+    print(f"\n$ ansible-playbook {playbook} -e @vars.yml")
+    for text in told:
+        print(textwrap.indent("\n".join([text] if isinstance(text, str) else text), "  "))
     print(f"  {next(line for line in run.output.splitlines() if line.startswith('localhost') and 'changed=' in line)}")
     return Timed(run, seconds)
 
@@ -135,13 +139,16 @@ def pull_back(place: str, digest: str) -> list[str]:
     return [] if found == digest else [f"{place} has the digest {found} instead of {digest}"]
 
 
+def _repositories(registry: Registry) -> list[str]:
+    return registry.repositories() if isinstance(registry, DockerRegistry) else registry.repositories
+
+
 def problems(first: Timed, second: Timed, destination: Registry, expected: dict[str, str]) -> list[str]:
     """What is not as it should be, as sentences."""
     found = []
-    repositories = destination.repositories() if isinstance(destination, DockerRegistry) else destination.repositories
     there = {
         f"{repository.removeprefix('copy/')}:{tag}": digest
-        for repository in repositories
+        for repository in _repositories(destination)
         for tag, digest in destination.tags(repository).items()
     }
     for name in sorted(expected.keys() | there.keys()):
@@ -182,6 +189,33 @@ def table(first: Timed, second: Timed, place: str) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
+def across_the_gap(play: Player, folder: Path, source: Registry, destination: Registry) -> list[str]:
+    """Mirror an image set to disk and from disk, twice each; returns what is wrong."""
+    shop = OperatorShop(source.host, size=MIB // 2)
+    push_all(source.url, shop.placements())
+    image_set = shop.image_set("web-operator", images=[TOOL, AGENT])
+    (folder / "imageset.yml").write_text(yaml.safe_dump(image_set, sort_keys=False))
+    print("\nAn image set: one operator of a catalog that has two, and two images. imageset.yml:")
+    print(textwrap.indent(yaml.safe_dump(image_set["mirror"], sort_keys=False), "  "), end="")
+    given = {
+        "configuration": str(folder / "imageset.yml"),
+        "folder": str(folder / "medium"),
+        "destination": f"{destination.host}/mirror",
+        "source_validate_certs": False,
+        "destination_validate_certs": False,
+    }
+    variables = {f"image_set_{name}": value for name, value in given.items()}
+    playbooks = ["quayside.airgap.mirror_to_disk", "quayside.airgap.disk_to_mirror"]
+    changed = [carry_out(play, variables, playbook).run.changed for _time in range(2) for playbook in playbooks]
+    found = [] if changed == [1, 1, 0, 0] else [f"the four runs of the image set report changed={changed}"]
+    there = {digest for name in _repositories(destination) if name.startswith("mirror/") for digest in destination.tags(name).values()}
+    wanted = [shop.tool(), shop.agent(), *(shop.operand("web-operator", version) for version in ("1.2.0", "2.0.0"))]
+    found += [f"{image.digest} of the image set is missing at the destination" for image in wanted if image.digest not in there]
+    if shop.operand("db-operator", "0.9.0").digest in there:
+        found.append("an operator that is not in the image set is at the destination")
+    return found + destination.verify()
+
+
 def readable(size: int) -> str:
     return f"{size / MIB:.1f} MiB" if size >= MIB else f"{size / 1024:.1f} KiB" if size else "0"
 
@@ -196,11 +230,12 @@ def main() -> int:
         print("\nvars.yml:")
         print(textwrap.indent(yaml.safe_dump(variables, sort_keys=False), "  "), end="")
         play = Player(folder)
-        first, second = sync(play, variables), sync(play, variables)
+        first, second = carry_out(play, variables), carry_out(play, variables)
         expected = wanted(placed)
         wrong = problems(first, second, destination, expected)
         wrong += pull_back(f"{place}/tools/cli:2", expected["tools/cli:2"])
         table(first, second, place)
+        wrong += across_the_gap(play, folder, source, destination)
     print()
     for sentence in wrong:
         print(f"Wrong: {sentence}")

@@ -112,6 +112,32 @@ class Player:
         hosts: Mapping[str, Mapping[str, Any]] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Run:
+        command, surroundings, results_file = self._prepared(variables, arguments, playbook, hosts, environment)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self._folder, timeout=120, check=False, env=surroundings)
+        return Run(done.returncode, done.stdout + done.stderr, [json.loads(line) for line in results_file.read_text().splitlines()])
+
+    def begin(self, variables: Mapping[str, Any], *arguments: str, playbook: str = SYNC) -> subprocess.Popen[str]:
+        """Start a playbook and leave it running, in a process group of its own, so that all of it can be ended."""
+        command, surroundings, _results_file = self._prepared(variables, arguments, playbook)
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self._folder,
+            env=surroundings,
+            start_new_session=True,
+        )
+
+    def _prepared(
+        self,
+        variables: Mapping[str, Any],
+        arguments: Sequence[str],
+        playbook: str,
+        hosts: Mapping[str, Mapping[str, Any]] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> tuple[list[str], dict[str, str], Path]:
+        """The command, its environment, and the file that results will be in."""
         number = next(self._numbers)
         variables_file, results_file, inventory_file = (
             self._folder / f"{number}-{name}" for name in ("variables.json", "results.jsonl", "inventory.json")
@@ -121,26 +147,18 @@ class Player:
         command = ["ansible-playbook", playbook, *arguments, "-e", f"@{variables_file}"]
         if hosts:
             inventory_file.write_text(json.dumps({"all": {"hosts": hosts, "vars": HERE}}))
-            command += ["-i", str(inventory_file), "-e", "registry_sync_hosts=all"]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            cwd=self._folder,
-            timeout=120,
-            check=False,
-            env={
-                **{name: value for name, value in os.environ.items() if not FOREIGN.match(name)},
-                "HOME": str(self._folder / "home"),
-                "ANSIBLE_COLLECTIONS_PATH": str(ROOT.parents[2]),
-                "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/integration/callbacks"),
-                "ANSIBLE_CALLBACKS_ENABLED": "recorder",
-                "ANSIBLE_NOCOLOR": "1",
-                "RECORDER_FILE": str(results_file),
-                **(environment or {}),
-            },
-        )
-        return Run(done.returncode, done.stdout + done.stderr, [json.loads(line) for line in results_file.read_text().splitlines()])
+            command += ["-i", str(inventory_file), "-e", "registry_sync_hosts=all", "-e", "image_set_hosts=all"]
+        surroundings = {
+            **{name: value for name, value in os.environ.items() if not FOREIGN.match(name)},
+            "HOME": str(self._folder / "home"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT.parents[2]),
+            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/integration/callbacks"),
+            "ANSIBLE_CALLBACKS_ENABLED": "recorder",
+            "ANSIBLE_NOCOLOR": "1",
+            "RECORDER_FILE": str(results_file),
+            **(environment or {}),
+        }
+        return command, surroundings, results_file
 
 
 def sides(source: str, destinations: str | Sequence[str], **more: Any) -> dict[str, Any]:

@@ -14,6 +14,20 @@ from ansible_collections.quayside.airgap.tests.integration.playbooks import PASS
 
 ROLE = ROOT / "roles/registry_sync"
 OTHER = "quay-b.example.com"
+# Options of image_mirror that the role image_set has, and this one has no use for
+OF_IMAGE_SETS = {
+    "image_set",
+    "from",
+    "workspace",
+    "since",
+    "strict_archive",
+    "max_nested_paths",
+    "lenient",
+    "automatic_default_channel",
+    "state",
+    "delete_list",
+    "plan_file",
+}
 GOOD = sides("quay-a.example.com/prod", [OTHER], images=["app:1"])
 
 
@@ -164,11 +178,12 @@ def test_the_role_has_a_variable_for_every_option_of_the_module():
     own = {"preflight", "failover", "failover_from", "shard_hosts", "standby_sources", "create", "carry"}
     own |= {f"{side}_quay_{name}" for side in ("source", "destination") for name in ("host", "token", "username", "password")}
     # while the role runs, the progress is shown; nobody has to say where
-    expected = {name for name in options if name != "progress_file"} - {"destination"} | {"destinations"} | own
+    elsewhere = {"progress_file", "destination", *OF_IMAGE_SETS}
+    expected = options.keys() - elsewhere | {"destinations"} | own
 
     assert {name.removeprefix("registry_sync_") for name in specs} == expected
-    for name, option in options.items():
-        spec = specs.get(f"registry_sync_{name}", {})
+    for name in options.keys() - OF_IMAGE_SETS:
+        option, spec = options[name], specs.get(f"registry_sync_{name}", {})
         if option["type"] in ("bool", "int"):
             assert (spec["type"], spec["default"]) == (option["type"], option["default"]), name
         assert spec.get("choices") == option.get("choices"), name

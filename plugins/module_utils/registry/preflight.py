@@ -31,12 +31,14 @@ class PreflightTask:
 
     :ivar sources: registries, or namespaces in them, that will be read; ``destinations``: those that will be written.
     :ivar images: as :class:`Selection` takes them; the registries that they name are looked at too.
+    :ivar further: repositories that will be read as well, in whatever registries.
     :ivar any_source: the sources hold the same, so that one that is ready is enough; images without a registry lie under each.
     """
 
     sources: Sequence[str]
     destinations: Sequence[str]
     images: Sequence[str | Mapping[str, Any]] = ()
+    further: Sequence[str] = ()
     any_source: bool = False
     source: SideOptions = field(default_factory=SideOptions)
     destination: SideOptions = field(default_factory=SideOptions)
@@ -125,13 +127,14 @@ def check(task: PreflightTask) -> PreflightResult:
 
     :raises InputError: for wrong options.
     """
-    if not task.sources and not task.destinations and not task.images:
+    if not (task.sources or task.destinations or task.images or task.further):
         raise InputError("source and destination", "both are empty: there is nothing to look at")
     cancellation = Cancellation()
     sources = [parse_location(text, "source") for text in task.sources]
     destinations = [parse_location(text, "destination") for text in task.destinations]
     entries = _entries(task)
-    read = [*sources, *(Location(entry.source.registry, entry.source.repository) for entry in entries)]
+    read = [*sources, *(parse_location(text, "source") for text in task.further)]
+    read += [Location(entry.source.registry, entry.source.repository) for entry in entries]
     written = [*destinations, *(Location(registry, repository) for entry in entries for registry, repository, _tag in entry.targets)]
     left = make_side(
         "source",

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from ansible_collections.quayside.airgap.plugins.modules import registry_preflight
 from ansible_collections.quayside.airgap.tests.sandbox.quay.server import QuayOptions, SandboxQuay
@@ -58,6 +59,53 @@ def test_one_of_several_sources_is_enough(play, start):
     result = play(registry_preflight, source=[closed, f"127.0.0.1:{closed_port()}"], any_source=True)
     assert "2 of 2 registries are not ready" in result["msg"]
     assert result["source"] == ""
+
+
+# --- image sets
+
+
+def image_set(*images, catalog=""):
+    operators = [{"catalog": catalog}] if catalog else []
+    mirror = {"operators": operators, "additionalImages": [{"name": name} for name in images]}
+    return {"apiVersion": "mirror.openshift.io/v2alpha1", "kind": "ImageSetConfiguration", "mirror": mirror}
+
+
+def test_the_registries_that_an_image_set_names_are_looked_at(play, start, tmp_path):
+    """Those of catalogs and of single images, each once; what lies on disk is no matter of a registry."""
+    first, second, third, closed = start(), start(), start(), f"127.0.0.1:{closed_port()}"
+    named = image_set(
+        f"{first.host}/app:1", f"{first.host}/app:2", f"{closed}/tool:1", "oci:///srv/image", catalog=f"{second.host}/index:v4"
+    )
+    path = tmp_path / "imageset.yml"
+    path.write_text(yaml.safe_dump(named))
+    for given in (named, str(path)):
+        result = play(registry_preflight, image_set=given, destination=f"{third.host}/mirror")
+        assert "1 of 4 registries are not ready" in result["msg"]
+        assert [(found["side"], found["registry"]) for found in result["registries"]] == [
+            ("source", second.host),
+            ("source", first.host),
+            ("source", closed),
+            ("destination", third.host),
+        ]
+    assert play(registry_preflight, image_set=image_set("oci:///srv/image"))["registries"] == []
+
+
+def test_an_image_set_that_says_nothing_sensible_is_told(play):
+    assert "mirror.additionalImages[0].name: " in play(registry_preflight, image_set=image_set("quay.io/app"))["msg"]
+    assert "it is a list" in play(registry_preflight, image_set=["quay.io/app:1"])["msg"]
+    both = play(registry_preflight, image_set=image_set("quay.io/app:1"), images=["quay.io/app:2"])
+    assert "an image set names its images itself" in both["msg"]
+
+
+def test_a_password_is_sent_to_the_one_registry_of_an_image_set_and_never_to_several(play, start):
+    locked, other = start(auth="basic", users=BOTS), start()
+    login = {"source_username": "bot", "source_password": "secret"}
+    assert not play(registry_preflight, image_set=image_set(f"{locked.host}/app:1"), **login).get("failed")
+    result = play(registry_preflight, image_set=image_set(f"{locked.host}/app:1", f"{other.host}/db:1"), **login)
+    assert "a password must not be sent to all of them" in result["msg"]
+    named = play(registry_preflight, source=locked.host, image_set=image_set(f"{locked.host}/app:1", f"{other.host}/db:1"), **login)
+    assert [found["problem"] for found in named["registries"]] == ["", ""]
+    assert not [request for request in other.requests if "authorization" in {name.lower() for name in request.headers}]
 
 
 # --- the API of a Quay
