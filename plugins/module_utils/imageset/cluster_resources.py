@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import FileError, InputError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.faults import Fault
 from ansible_collections.quayside.airgap.plugins.module_utils.core.files import PathLike, read_bytes, write_atomically
-from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_fields import DocumentError, Fault, kind_of, shown
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_fields import DocumentError, kind_of, shown
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_yaml import dump_yaml, parse_yaml
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.names import ImageKind, MirrorImage, Naming
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.companions import tag_of

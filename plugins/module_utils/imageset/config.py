@@ -15,14 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.quayside.airgap.plugins.module_utils.core.faults import Fault
 from ansible_collections.quayside.airgap.plugins.module_utils.core.files import PathLike, read_bytes, write_atomically
-from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_fields import (
-    DocumentError,
-    Fault,
-    Reader,
-    plain,
-    shown,
-)
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_fields import DocumentError, Reader, plain, shown
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_model import (
     API_VERSION,
     DELETE_KIND,

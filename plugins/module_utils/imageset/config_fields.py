@@ -15,22 +15,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.faults import Fault, join
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import Platform
 
 # What a message tells of a document with many faults
 _TOLD = 20
 _Model = TypeVar("_Model")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with a document, and where: ``mirror.operators[1].packages[0].minVersion``."""
-
-    path: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
 
 
 class DocumentError(InputError):
@@ -257,12 +247,6 @@ def plain(value: Any, *, own: bool = True) -> dict[str, Any]:
         if found or spec.always:
             document[spec.key] = found
     return document
-
-
-def join(path: str, key: str) -> str:
-    """The path of a key below another path."""
-    key = key or "''"
-    return f"{path}.{key}" if path else key
 
 
 def kind_of(value: Any) -> str:

@@ -15,7 +15,8 @@ from functools import partial
 from typing import Callable, TypeVar
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
-from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_fields import Fault, shown
+from ansible_collections.quayside.airgap.plugins.module_utils.core.faults import Fault
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_fields import shown
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_model import (
     DELETE_KIND,
     AdditionalImage,

@@ -14,8 +14,9 @@ import math
 import re
 from typing import Any
 
+from ansible_collections.quayside.airgap.plugins.module_utils.core.faults import Fault, join
 from ansible_collections.quayside.airgap.plugins.module_utils.core.thirdparty import load
-from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_fields import Fault, join, shown
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_fields import shown
 
 # Aliases can make a gigabyte of a few lines: what they stand for is counted
 _MOST_REPEATED = 20_000

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import FileError, InputError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.faults import Fault, join
 from ansible_collections.quayside.airgap.plugins.module_utils.core.files import PathLike, read_bytes, write_atomically
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config import image_set_yaml, to_delete
-from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_fields import DocumentError, Fault, Reader, join, shown
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_fields import DocumentError, Reader, shown
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_model import API_VERSION, ImageSet
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_yaml import dump_yaml, parse_yaml
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.names import ImageKind, MirrorImage, Naming, parse_source

@@ -14,12 +14,8 @@ from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import (
-    Fault,
-    Field,
-    check_fields,
-    schema,
-)
+from ansible_collections.quayside.airgap.plugins.module_utils.core.faults import Fault
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field, check_fields, schema
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.sections import REGISTRY_SECTIONS, Section
 
 # What a message tells of a document with many faults

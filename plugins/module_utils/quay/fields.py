@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.faults import Fault, join
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
@@ -43,17 +44,6 @@ class Field:
     secret: bool = False
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with a document, and where: ``organizations[2].robots[0].name``."""
-
-    path: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path or 'the document'}: {self.reason}"
-
-
 def check_fields(values: Any, fields: Sequence[Field], path: str, faults: list[Fault]) -> dict[str, Any]:
     """The canonical form of an object; what is wrong is added to ``faults``.
 
@@ -65,7 +55,7 @@ def check_fields(values: Any, fields: Sequence[Field], path: str, faults: list[F
     known = {entry.name: entry for entry in fields}
     for name in values:
         if name not in known:
-            faults.append(Fault(_join(path, str(name)), f"there is no such field; known are {', '.join(sorted(known))}"))
+            faults.append(Fault(join(path, str(name)), f"there is no such field; known are {', '.join(sorted(known))}"))
     found: dict[str, Any] = {}
     for name, entry in known.items():
         value = values.get(name)
@@ -73,9 +63,9 @@ def check_fields(values: Any, fields: Sequence[Field], path: str, faults: list[F
             value = entry.default
         if value is None:
             if entry.required:
-                faults.append(Fault(_join(path, name), "it is missing"))
+                faults.append(Fault(join(path, name), "it is missing"))
             continue
-        found[name] = check_value(value, entry, _join(path, name), faults)
+        found[name] = check_value(value, entry, join(path, name), faults)
     return found
 
 
@@ -191,7 +181,3 @@ def _kind_of(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "a list"
     return "nothing" if value is None else "a number" if isinstance(value, (int, float)) else "a text"
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name

@@ -10,13 +10,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError
-from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import (
-    Fault,
-    Field,
-    canonical,
-    check_fields,
-    schema,
-)
+from ansible_collections.quayside.airgap.plugins.module_utils.core.faults import Fault
+from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field, canonical, check_fields, schema
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.names import namespace
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.values import period
 
