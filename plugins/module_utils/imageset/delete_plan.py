@@ -74,7 +74,7 @@ class RepositoryPlan:
     :ivar families: in an order in which an index comes before what it lists.
     :ivar loose: tags of signatures whose manifest stays because it speaks of something else too, with that manifest; they go alone.
     :ivar going: all manifests that go, be they there or not.
-    :ivar owners: what signatures that may go are about; it has to be looked for, for it may have no tag and stay all the same.
+    :ivar owners: what is spoken of by what may go; it has to be looked for, for it may have no tag and stay all the same.
     """
 
     held: Holdings
@@ -247,8 +247,7 @@ class _Planner:
     def plan(self, orphans: Callable[[str], Reference | None] | None) -> RepositoryPlan:
         self._settle(orphans)
         self._find_holders()
-        in_doubt = {owner for tag, owner in self._owners.items() if tag in self._tags and owner not in self._stay}
-        plan = RepositoryPlan(self._held, going=frozenset(self._go), owners=frozenset(in_doubt))
+        plan = RepositoryPlan(self._held, going=frozenset(self._go), owners=frozenset(self._in_doubt()))
         blind = self._blind()
         for reference in self._named:
             verdict = self._verdicts.get(reference) or self._judge(reference)
@@ -259,6 +258,22 @@ class _Planner:
             plan.families = list(self._families())
             plan.loose = {tag: self._held.tags[tag] for tag, owner in self._owners.items() if self._is_loose(tag, owner)}
         return plan
+
+    def _in_doubt(self) -> set[str]:
+        """What something that goes speaks of, and what that speaks of in turn, as far as it is not known to stay."""
+        found: set[str] = set()
+        waiting = [owner for tag, owner in self._owners.items() if tag in self._tags]
+        waiting += self._subjects(self._go)
+        while waiting:
+            digest = waiting.pop()
+            if digest not in found and digest not in self._stay:
+                found.add(digest)
+                waiting += self._subjects([digest])
+        return found
+
+    def _subjects(self, digests: Iterable[str]) -> list[str]:
+        known = (self._held.manifests.get(digest) for digest in digests)
+        return [manifest.subject for manifest in known if manifest is not None and manifest.subject is not None]
 
     def _find_holders(self) -> None:
         """By digest, the tags that stay and hold a manifest: as their own, or as a part of what they name."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import Cancellation
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, CancelledError, HttpError, TransportError
-from ansible_collections.quayside.airgap.plugins.module_utils.imageset.delete_plan import Family, RepositoryPlan, told
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.delete_plan import Family, RepositoryPlan, owner_of, told
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.client import RegistryClient
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import AccessError, NotFoundError
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import Manifest
@@ -93,6 +93,8 @@ class _Run:
         self._stopped = ""
         # what went before the manifest that it speaks of, in case that one cannot be deleted
         self._taken: dict[str, Manifest] = {}
+        # what speaks of images that could not be deleted, and may speak of others too
+        self._kept: set[str] = set()
         # how many manifests that are still to go have one as their part
         self._needed = Counter(digest for family in plan.families for digest in plan.held.closure([family.root]))
         self.result = RepositoryResult()
@@ -107,7 +109,7 @@ class _Run:
             if not reason and self._needed[family.root] > 1:
                 reason = "An index that lists it could not be deleted."
             if reason:
-                self.result.failed[family.root] = reason
+                self.result.failed[family.root] = reason + self._put_back(family)
                 continue
             try:
                 self._take(family.before)
@@ -123,7 +125,7 @@ class _Run:
     def _take(self, digests: Iterable[str]) -> None:
         """Delete what speaks of an image, and remember it."""
         for digest in digests:
-            if digest in self.result.gone or self._needed[digest]:
+            if digest in self.result.gone or digest in self._kept or self._needed[digest]:
                 continue
             try:
                 self._taken[digest] = self._client.get_manifest(self._repository, digest)
@@ -163,11 +165,15 @@ class _Run:
             return True
 
     def _put_back(self, family: Family) -> str:
-        """Give an image that stays after all its signatures back; what that came to, as a sentence."""
+        """Give an image that stays after all its signatures back; what that came to, as a sentence.
+
+        They may have gone before it was its turn: with an index that listed it, or with another image that they speak of too.
+        """
+        self._kept.update(family.before)
         lost = [digest for digest in reversed(family.before) if digest in self.result.gone and digest in self._taken]
         for digest in lost:
             try:
-                for identifier in self._tags.get(digest) or [digest]:
+                for identifier in self._names(digest):
                     self._client.put_manifest(self._repository, identifier, self._taken[digest])
             except CancelledError:
                 raise
@@ -175,6 +181,11 @@ class _Run:
                 return f" Its signatures are deleted already, and could not be put back: {error}"
             self.result.gone.discard(digest)
         return ""
+
+    def _names(self, digest: str) -> list[str]:
+        """What to store a manifest as: its tags, but those that speak of what is gone; without any, its digest."""
+        held = self._plan.held
+        return [tag for tag in self._tags.get(digest, ()) if owner_of(held, tag) not in self.result.gone] or [digest]
 
     def _give_up(self, error: AirgapError) -> str:
         """Note how far an error reaches; gives it as a sentence."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
@@ -98,7 +99,8 @@ def worlds(draw: st.DrawFn) -> World:
     if draw(st.booleans()):
         world.tags[referrers_tag(draw(st.sampled_from(pool)).digest)] = draw(st.sampled_from(PLAIN))
     shared = artifact("application/example", b"speaks of many")
-    speakers: list[Image] = [shared]
+    # nothing speaks of the shared one: it could be about that in turn, and then nobody could say which of them needs the other
+    speakers: list[Image] = []
     for number in range(draw(st.integers(0, 4))):
         subject = draw(st.sampled_from([*pool, *speakers]))
         kind = draw(st.sampled_from(["sig", "sbom", "referrer", "list", "named"]))
@@ -118,7 +120,8 @@ def worlds(draw: st.DrawFn) -> World:
                 world.loose.append(speaker)
             else:
                 continue
-        speakers.append(speaker)
+        if speaker is not shared:
+            speakers.append(speaker)
     spoken_of = {str((image.manifest.get("subject") or {}).get("digest")) for image in speakers}
     world.missing = [image for image in draw(st.lists(st.sampled_from(PLAIN), max_size=1)) if image.digest not in spoken_of]
     world.named = draw(st.lists(st.sampled_from([*world.everything, "never-was"]), min_size=1, max_size=6, unique=True))
@@ -192,6 +195,53 @@ def test_what_stays_is_whole_and_what_went_is_gone(world: World) -> None:
         assert again.failures == []
 
 
+def test_what_speaks_of_an_attestation_without_a_tag_stays_with_its_image() -> None:
+    """Between the two lies a manifest that no list of tags shows."""
+    attestation = artifact("application/example", b"of the image", subject=PLAIN[0])
+    signature = artifact("application/example", b"of the attestation", subject=attestation)
+    options = {"quirks": "distribution", "referrers": True, "sparse_indexes": True}
+    world = World(options, tags={"stays": PLAIN[0], "named": signature}, loose=[attestation], named=["named"])
+    with SandboxRegistry(RegistryOptions(**options)) as registry:
+        fill(registry, world)
+        before = set(registry.manifests(PLACE))
+        result = delete(registry, world)
+        assert [image.state for image in result.images] == ["kept"]
+        assert set(registry.manifests(PLACE)) == before
+
+
+def test_an_image_that_is_not_tried_any_more_keeps_its_signature() -> None:
+    """The signature went with an index that listed the image, and then the registry broke down."""
+    signature = artifact("application/example", b"of the image")
+    options = {"quirks": "distribution", "referrers": False, "sparse_indexes": True}
+    world = World(options, tags={"image": PLAIN[0], "all": index(PLAIN[:2])}, named=["image", "all"])
+    world.owned[cosign_tag(PLAIN[0].digest, "sig")] = (signature, PLAIN[0])
+    with SandboxRegistry(RegistryOptions(**options)) as registry:
+        fill(registry, world)
+        # after the signature and the index
+        registry.faults.append(Fault("DELETE", "/manifests/", "status", skip=2, status=503))
+        result = delete(registry, world)
+        assert {image.item.reference.tag: image.state for image in result.images} == {"image": "failed", "all": "deleted"}
+        assert registry.tags(PLACE) == {"image": PLAIN[0].digest, cosign_tag(PLAIN[0].digest, "sig"): signature.digest}
+
+
+@pytest.mark.parametrize("skip", [0, 1, 2])
+def test_a_signature_of_two_images_stays_with_the_one_that_could_not_be_deleted(skip: int) -> None:
+    signature = artifact("application/example", b"of both")
+    options = {"quirks": "distribution", "referrers": False, "sparse_indexes": True}
+    world = World(options, tags={"one": PLAIN[0], "two": PLAIN[1]}, named=["one", "two"])
+    world.owned = {cosign_tag(image.digest, "sig"): (signature, image) for image in PLAIN[:2]}
+    with SandboxRegistry(RegistryOptions(**options)) as registry:
+        fill(registry, world)
+        registry.faults.append(Fault("DELETE", "/manifests/", "status", skip=skip, status=409))
+        result = delete(registry, world)
+        assert sorted(image.state for image in result.images) == ["deleted", "failed"]
+        left = next(image.digest for image in result.images if image.state == "failed")
+        assert registry.tags(PLACE)[cosign_tag(left, "sig")] == signature.digest
+        registry.faults.clear()
+        delete(registry, world)
+        assert not {"one", "two"} & registry.tags(PLACE).keys()
+
+
 faults = st.lists(
     st.tuples(st.integers(0, 5), st.sampled_from([(409, False), (503, False), (403, False), (0, True), (0, False)])), min_size=1, max_size=3
 )
@@ -219,6 +269,6 @@ def test_what_stays_is_whole_whatever_fails(world: World, planned: list[tuple[in
         assert again.failures == []
         check_that_all_is_whole(registry, world, before)
         for tag in world.named:
-            # names that nobody needs are gone in the end
-            if tag in world.everything and not parts(world.everything[tag]) & world.staying():
+            # names that nobody needs are gone in the end; of signatures those may be left that others had in common
+            if tag in world.tags and not parts(world.everything[tag]) & world.staying():
                 assert tag not in registry.tags(PLACE)
