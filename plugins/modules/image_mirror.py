@@ -196,7 +196,8 @@ options:
     description:
       - File that the list of what is deleted is written to with O(state=absent) and O(state=pruned), in check mode too. O(delete_list)
         and oc-mirror take it.
-      - Tags that go without their image are not in it, for oc-mirror would delete the image.
+      - Tags that go without their image are not in it, for oc-mirror would delete the image. Of two tags of one image oc-mirror reports
+        the second one as an error, although it deletes both.
     type: path
 seealso:
   - module: quayside.airgap.registry_preflight

@@ -143,7 +143,12 @@ class CatalogsOfMirror:
         self.needed: dict[Reference, str] = {}
 
     def open(self, position: int, entry: OperatorCatalog, options: FilterOptions) -> CatalogPlan:
-        """See :class:`Origin`."""
+        """See :class:`Origin`. There are no warnings of what a catalog would be like that is made of the choice, for none is."""
+        plan = self._open(position, entry, options)
+        plan.selection.warnings = list(plan.selection.missing)
+        return plan
+
+    def _open(self, position: int, entry: OperatorCatalog, options: FilterOptions) -> CatalogPlan:
         # its platforms may not all be there, and the catalog is the same for all of them
         entry = replace(entry, platforms=())
         place = self._place(entry)

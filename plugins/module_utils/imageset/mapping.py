@@ -4,7 +4,7 @@
 
 """mapping.txt and missing.txt: what a run would copy where, a line ``source=destination`` for each image.
 
-Lines stand in the order of mirroring, so that the same images give the same file. An index may be followed by its children.
+Lines stand in the order of mirroring, so that the same images give the same file.
 """
 
 from __future__ import annotations
@@ -31,9 +31,6 @@ def mapping_lines(images: Iterable[MirrorImage], *, destination: str = "") -> li
         prefix = destination or f"docker://{image.destination.registry}"
         place = f"{prefix}/{image.destination.repository}"
         lines[f"{image.source.url}={place}:{image.destination.tag}"] = None
-        base = image.source.url.partition("@")[0]
-        for digest in image.children:
-            lines[f"{base}@{digest}={place}@{digest}"] = None
     return list(lines)
 
 

@@ -170,14 +170,12 @@ class MirrorImage:
     """An image, and where it goes.
 
     :ivar origin: as the configuration or the catalog writes it.
-    :ivar children: digests of what an index lists, where they are known.
     """
 
     kind: ImageKind
     origin: str
     source: ImageSource
     destination: Reference
-    children: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[int, str, str]:

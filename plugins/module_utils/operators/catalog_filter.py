@@ -146,6 +146,7 @@ class _Filter:
         if self._complaints and not self._options.lenient:
             raise InputError("the choice of operators", "; ".join(self._complaints))
         selection.warnings += self._complaints
+        selection.missing += self._complaints
         selection.whole = self._full and not self._wanted and selection.packages.keys() == self._catalog.packages.keys()
         return selection
 

@@ -62,6 +62,7 @@ class Selection:
     :ivar packages: by name, in alphabetical order.
     :ivar faults: what cost a package, and what is wrong in the catalog besides.
     :ivar warnings: what the user should know of the choice.
+    :ivar missing: those of them that tell of something that was asked for and is not there.
     :ivar whole: whether it is the whole catalog, unchanged: nothing has to be built then.
     """
 
@@ -69,6 +70,7 @@ class Selection:
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     whole: bool = False
+    missing: list[str] = field(default_factory=list)
 
     def bundles(self) -> Iterator[Bundle]:
         """All bundles, by package and name."""

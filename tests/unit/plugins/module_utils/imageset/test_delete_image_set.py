@@ -183,6 +183,19 @@ class TestOperators:
         assert any("gamma" in warning for warning in result.warnings)
         assert result.changed
 
+    @pytest.mark.parametrize("there", [True, False])
+    @pytest.mark.parametrize(
+        "package",
+        [{"name": "alpha-operator", "channels": [{"name": "candidate"}]}, {"name": "beta-operator", "versions": ["0.1.0", "0.3.0"]}],
+    )
+    def test_what_a_catalog_of_them_would_be_like_is_not_told(self, registry, source, package, there):
+        """Without its default channel, or with an update that nobody offers: no catalog is made here."""
+        if there:
+            registry.load("mirror/lab/catalog", "v4.99", published())
+        result = delete(registry, unwanted(operators=operators(source, package)))
+        assert (result.failures, result.warnings) == ([], [])
+        assert any(place.startswith("lab/ops/") for place in states(result))
+
     def test_a_catalog_that_nobody_has_costs_itself(self, registry):
         fill(registry, "lab/app:v1")
         host = f"127.0.0.1:{closed_port()}"

@@ -39,13 +39,6 @@ class TestLines:
         assert mapping_lines([additional(f"quay.io/a/b:1@{DIGEST}")]) == [f"docker://quay.io/a/b@{DIGEST}=docker://mirror.lab/m/a/b:1"]
         assert mapping_lines([additional("oci:///data/x")]) == ["oci:///data/x=docker://mirror.lab/m/data/x:latest"]
 
-    def test_children_follow_their_index(self):
-        image = replace(additional("quay.io/a/b:1"), children=(DIGEST, "sha256:" + "cd" * 32))
-        assert mapping_lines([image])[1:] == [
-            f"docker://quay.io/a/b:1@{DIGEST}=docker://mirror.lab/m/a/b@{DIGEST}",
-            f"docker://quay.io/a/b:1@sha256:{'cd' * 32}=docker://mirror.lab/m/a/b@sha256:{'cd' * 32}",
-        ]
-
     def test_lines_stand_in_the_order_of_mirroring_and_once(self):
         images = [LAB.operator_image("quay.io/o/bundle:1", bundle=True), additional("quay.io/z:1"), additional("quay.io/b:1")]
         expected = ["quay.io/b:1=", "quay.io/z:1=", "quay.io/o/bundle:1="]
@@ -91,15 +84,6 @@ class TestRecordedRuns:
         assert set(mapping_lines(image for image in images if image.kind != ImageKind.CATALOG)) == lines - children - cache
         (catalog,) = mapping_lines(image for image in images if image.kind == ImageKind.CATALOG)
         assert catalog.partition("=")[2] in {line.partition("=")[2] for line in cache}
-
-    def test_the_children_of_indexes_are_told_as_the_tool_tells_them(self, tmp_path):
-        recorded = case("m2m-dryrun")
-        lines = recorded.files["dry-run/mapping.txt"]
-        image = next(image for image in images_of(recorded, tmp_path) if image.origin == "src.lab.example/lab/multi-oci:v1")
-        expected = [line for line in lines if line.startswith("docker://src.lab.example/lab/multi-oci:v1")]
-        children = tuple(line.rpartition("@")[2] for line in expected[1:])
-        assert len(children) == 3
-        assert mapping_lines([replace(image, children=children)]) == expected
 
     def test_to_disk_all_images_get_the_names_that_the_tool_gives_them(self, tmp_path):
         recorded = replace(case("m2d-dryrun"), arguments=CACHE.rstrip("/"))
