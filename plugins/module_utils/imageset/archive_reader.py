@@ -106,6 +106,10 @@ class ArchiveReader(ReadOnlyStore):
         """Names of all repositories that links speak of."""
         return sorted(self._repositories)
 
+    def repositories_with(self, digest: str) -> list[str]:
+        """Names of the repositories of which links say that they have a manifest or blob, be it in this archive or in an earlier one."""
+        return sorted(name for name, found in self._repositories.items() if digest in found.revisions or digest in found.layers)
+
     @property
     def paths(self) -> list[Path]:
         """The files of the archive."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from typing import Any
 from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import Cancellation
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, FileError, ProtocolError, TransportError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import RetryPolicy
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.kept_catalogs import CatalogFiles, CatalogVersion, KeptCatalog
 from ansible_collections.quayside.airgap.plugins.module_utils.operators.catalog_reading import FileSource, read_catalog
 from ansible_collections.quayside.airgap.plugins.module_utils.operators.filebased_catalog import Catalog, Fault
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import AccessError, NotFoundError
@@ -32,7 +34,7 @@ _DATABASE_LABEL = "operators.operatorframework.io.index.database.v1"
 
 @dataclass(frozen=True)
 class SourceCatalog:
-    """A catalog image and what it offers. To be closed: its files lie in a temporary folder.
+    """A catalog image and what it offers. To be closed, for its files are held until then.
 
     :ivar base: the image with the platforms that are wanted of it.
     :ivar folder: where the catalog lies in the image, as its label says.
@@ -42,7 +44,7 @@ class SourceCatalog:
     base: BaseImage
     folder: str
     catalog: Catalog
-    _files: tempfile.TemporaryDirectory[str]
+    _files: ExitStack
 
     @property
     def digest(self) -> str:
@@ -52,7 +54,7 @@ class SourceCatalog:
     def close(self) -> None:
         """Let go of the files. What was selected of the catalog can no longer be read; images made from it stay."""
         self.catalog.close()
-        self._files.cleanup()
+        self._files.close()
 
     def __enter__(self) -> SourceCatalog:
         return self
@@ -71,6 +73,7 @@ def open_catalog(
     cancellation: Cancellation | None = None,
     limits: Limits | None = None,
     meter: Meter | None = None,
+    kept: KeptCatalog | None = None,
 ) -> SourceCatalog:
     """Fetch a catalog and read it. Of an image for several platforms the first one is read: they differ in the tool alone.
 
@@ -79,6 +82,7 @@ def open_catalog(
     :param side: where the reference is read; of an OCI layout on disk a side that knows it (``LocalSources``).
     :param workdir: a folder for the catalog's files, which may take as much room as the catalog unpacked.
     :param platforms: which of the image's platforms are wanted; nothing means all of them.
+    :param kept: copies of earlier runs: one that is there is read in place of the layers, otherwise there is one afterwards.
     :raises InputError: when it is not there for a platform.
     :raises ProtocolError: when the image is no file-based catalog, or damaged.
     :raises AirgapError: when it cannot be read.
@@ -86,20 +90,31 @@ def open_catalog(
     base = _load(side, reference, platforms, retry, cancellation)
     first = base.members[0]
     folder = folder_of(first.config, base.reference)
+    version = CatalogVersion(base.root.digest, first.manifest.digest, folder)
+    ends = ExitStack()
     try:
-        files = tempfile.TemporaryDirectory(prefix="catalog-files-", dir=workdir)
+        found = kept.open(version, ends) if kept is not None else None
+        if found is None:
+            files = ends.enter_context(_temporary(workdir))
+            repository = base.reference.repository
+            reader = LayerFiles(base.store, repository, Path(files), retry=retry, cancellation=cancellation, limits=limits, meter=meter)
+            tree = reader.read(first.manifest, folder, first.config)
+            found = CatalogFiles(tree.files, tree.unusable)
+            if kept is not None:
+                kept.keep(version, found)
+        faults = [Fault("", path, reason) for path, reason in found.unusable.items()]
+        catalog = read_catalog([FileSource(path, spool) for path, spool in found.files.items()], faults)
+    except BaseException:
+        ends.close()
+        raise
+    return SourceCatalog(base, folder, catalog, ends)
+
+
+def _temporary(workdir: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="catalog-files-", dir=workdir)
     except OSError as error:
         raise FileError("write to", str(workdir), error.strerror or str(error)) from error
-    try:
-        repository = base.reference.repository
-        reader = LayerFiles(base.store, repository, Path(files.name), retry=retry, cancellation=cancellation, limits=limits, meter=meter)
-        tree = reader.read(first.manifest, folder, first.config)
-        faults = [Fault("", path, reason) for path, reason in tree.unusable.items()]
-        catalog = read_catalog([FileSource(path, spool) for path, spool in tree.files.items()], faults)
-    except BaseException:
-        files.cleanup()
-        raise
-    return SourceCatalog(base, folder, catalog, files)
 
 
 def _load(

@@ -191,6 +191,8 @@ class _Collector:
         self._additional()
         self.found.images = sorted(filter(self._is_of_use, self._wanted.values()), key=lambda wanted: wanted.image.key)
         self._note_images_of_bundles()
+        if not self.found.images and not self.found.failures and len(self.found.blocked_catalogs) == len(entries):
+            self.found.warnings.append("Nothing is left to mirror: blockedImages fit everything that the image set names.")
 
     # -- catalogs --------------------------------------------------------------------------------------------------------
 

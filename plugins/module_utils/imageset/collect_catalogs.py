@@ -21,6 +21,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.imageset.archive_r
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.catalog_image import CatalogImage, build_catalog, catalog_image
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.catalog_source import SourceCatalog, folder_of, open_catalog
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_model import AdditionalImage, OperatorCatalog
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.kept_catalogs import CATALOGS, CONFIG, KeptCatalogs
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.names import (
     OCI,
     MirrorImage,
@@ -47,9 +48,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.oci_layou
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference import Location, Reference
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.store import Side
 
-CATALOGS = "operator-catalogs"
 FILTERED = "filtered-catalogs"
-CONFIG = "catalog-config"
 DIGEST = "digest"
 # A package with all its bundles in it; the largest known ones have some 100 MB
 _PACKAGE_LIMIT = 1 << 30
@@ -143,13 +142,17 @@ class FromRegistries(Origin):
 
     :param sources: also told of images that are built.
     :param workdir: for the files of catalogs.
+    :param kept: those of earlier runs.
     """
 
-    def __init__(self, sources: LocalSources, workdir: Path, retry: RetryPolicy, cancellation: Cancellation) -> None:
+    def __init__(
+        self, sources: LocalSources, workdir: Path, retry: RetryPolicy, cancellation: Cancellation, kept: KeptCatalogs | None = None
+    ) -> None:
         self._sources = sources
         self._workdir = workdir
         self._retry = retry
         self._cancellation = cancellation
+        self._kept = kept
 
     def open(self, position: int, entry: OperatorCatalog, options: FilterOptions) -> CatalogPlan:
         place, written = parse_source(entry.catalog), entry.catalog
@@ -158,7 +161,14 @@ class FromRegistries(Origin):
         else:
             reference = place.pull
         source = open_catalog(
-            self._sources, reference, self._workdir, platforms=entry.platforms, retry=self._retry, cancellation=self._cancellation
+            self._sources,
+            reference,
+            self._workdir,
+            platforms=entry.platforms,
+            retry=self._retry,
+            cancellation=self._cancellation,
+            # what is on disk need not be there twice
+            kept=self._kept.named(catalog_name(entry)) if self._kept is not None and place.reference is not None else None,
         )
         try:
             selection = _choose(source.catalog, entry, options)
@@ -253,9 +263,9 @@ class FromArchive(Origin):
         """What the catalog's image is made from: the original, as everywhere, so that it becomes the same one."""
         failure: AirgapError | None = None
         for reference in (plan.original, plan.ready):
-            if reference is not None:
+            for store, place in self._side.candidates(reference) if reference is not None else ():
                 try:
-                    return load_base(self._reader, reference, platforms=plan.entry.platforms)
+                    return load_base(store, place, platforms=plan.entry.platforms)
                 except NotFoundError as error:
                     failure = failure or error
         raise failure or AssertionError("an archive has all of its catalogs")
@@ -270,10 +280,16 @@ class FromArchive(Origin):
         return _digest_of(self._side, reference)
 
     def _place(self, image: MirrorImage) -> Reference:
-        place, digest = image.destination, image.source.digest
-        if digest is not None and self._reader.head_manifest(place.repository, digest) is not None:
-            return self._reference(place.repository, digest=digest)
-        return self._reference(place.repository, tag=place.tag)
+        repositories = [image.destination.repository]
+        if self._reader.contents is None and image.source.name == image.source.path == repositories[0] and "/" in repositories[0]:
+            # oc-mirror v2: in a short name of Docker Hub the first component is taken for a registry, and is left out
+            repositories.append(repositories[0].partition("/")[2])
+        for repository in repositories:
+            for identifier in (image.source.digest, image.destination.tag):
+                if identifier is not None and self._reader.head_manifest(repository, identifier) is not None:
+                    tag, digest = (None, identifier) if ":" in identifier else (identifier, None)
+                    return self._reference(repository, tag, digest)
+        return self._reference(repositories[0], image.destination.tag)
 
     def _filtered(self, repository: str, folder: str, own: str) -> Reference | None:
         """The image of the chosen part of a catalog; None when there is none."""
@@ -313,8 +329,12 @@ class FromArchive(Origin):
 
 def catalog_folder(entry: OperatorCatalog, digest: str) -> str:
     """Where the files of a catalog are kept, below the working-dir."""
-    name = catalog_path(parse_source(entry.catalog)).rpartition("/")[2]
-    return f"{CATALOGS}/{name}/{digest.partition(':')[2]}"
+    return f"{CATALOGS}/{catalog_name(entry)}/{digest.partition(':')[2]}"
+
+
+def catalog_name(entry: OperatorCatalog) -> str:
+    """What a catalog is called in the working-dir; several may have one name."""
+    return catalog_path(parse_source(entry.catalog)).rpartition("/")[2]
 
 
 def choice_of(entry: OperatorCatalog) -> CatalogChoice:

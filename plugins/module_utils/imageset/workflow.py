@@ -23,14 +23,19 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency i
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import FileError, InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.progress import Progress
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.archive_reader import ArchiveReader
-from ansible_collections.quayside.airgap.plugins.module_utils.imageset.archive_side import OneStore
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.archive_side import LoadedArchive, OneStore
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.collect import (
     Collected,
     CollectOptions,
     collect,
     with_platforms,
 )
-from ansible_collections.quayside.airgap.plugins.module_utils.imageset.collect_catalogs import FromArchive, FromRegistries, Origin
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.collect_catalogs import (
+    FromArchive,
+    FromRegistries,
+    Origin,
+    catalog_name,
+)
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config import (
     image_set_yaml,
     load_image_set,
@@ -39,6 +44,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config im
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_model import MIRROR_KIND, ImageSet
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_yaml import parse_yaml
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.kept_catalogs import KeptCatalogs
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.mapping import FOLDER as MAPPING_FOLDER
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.mapping import write_mapping
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.names import MirrorImage, Naming
@@ -102,6 +108,7 @@ class _Run:
         self.options = CopyOptions(
             parallel=self.task.wire.parallel, signatures=self.task.signatures, dry_run=self.task.dry_run, retry=self.task.wire.retry
         )
+        self.kept = KeptCatalogs(self.route.working_dir, read_only=self.task.dry_run, cancellation=self.cancellation)
 
     def image_set(self, archived: bytes | None = None) -> ImageSet:
         """The image set that is carried out.
@@ -172,6 +179,11 @@ class _Run:
             elapsed=time.monotonic() - self.started,
         )
 
+    def forget_catalogs(self, collected: Collected, result: ImageSetResult) -> None:
+        """Remove kept catalogs of which there is a newer one. A run that failed may have missed that."""
+        if not result.failures:
+            self.kept.clean((catalog_name(plan.entry), plan.digest) for plan in collected.catalogs)
+
     def mapping(self, collected: Collected, copied: Copied, missing: list[MirrorImage]) -> tuple[Path, ...]:
         """mapping.txt and missing.txt of a dry run; nothing of any other."""
         if not self.task.dry_run:
@@ -195,7 +207,7 @@ def _mirror_to_mirror(run: _Run) -> ImageSetResult:
         # first of all the destination, for nothing need be read where nothing can be written
         destinations = stack.enter_context(destination_side(task, naming.destination, run.cancellation))
         sources = LocalSources(stack.enter_context(source_side(task, image_set, run.cancellation)))
-        origin = FromRegistries(sources, workdir, task.wire.retry, run.cancellation)
+        origin = FromRegistries(sources, workdir, task.wire.retry, run.cancellation, run.kept)
         with run.collect(image_set, origin, naming) as collected:
             copied = run.copy(collected, Sides(origin, sources, destinations, naming), workdir)
             pinned = PinnedFiles.of(route.working_dir, image_set, catalog_digests(image_set, collected.catalogs), run.began)
@@ -203,6 +215,7 @@ def _mirror_to_mirror(run: _Run) -> ImageSetResult:
     if not task.dry_run:
         pinned.write()
     result = run.mirrored(image_set, collected, copied, resources)
+    run.forget_catalogs(collected, result)
     return replace(result, changed=result.changed or kept or bool(pinned.new))
 
 
@@ -215,7 +228,8 @@ def _disk_to_mirror(run: _Run) -> ImageSetResult:
     if not task.dry_run:
         make_folder(route.working_dir, "Name another folder with workspace.")
     with _workdir() as workdir, destination_side(task, naming.destination, run.cancellation) as destinations:
-        sources = LocalSources(OneStore(reader))
+        loaded = LoadedArchive(reader, destinations.client(naming.destination.registry), naming)
+        sources = LocalSources(OneStore(loaded))
         origin = FromArchive(reader, sources, workdir)
         with run.collect(image_set, origin, naming) as collected:
             copied = run.copy(collected, Sides(origin, sources, destinations, naming), workdir)
@@ -227,7 +241,7 @@ def _mirror_to_disk(run: _Run) -> ImageSetResult:
     image_set = run.image_set()
     with _workdir() as workdir, source_side(task, image_set, run.cancellation) as registries:
         sources = LocalSources(registries)
-        origin = FromRegistries(sources, workdir, task.wire.retry, run.cancellation)
+        origin = FromRegistries(sources, workdir, task.wire.retry, run.cancellation, run.kept)
         naming = Naming(Location(f"file://{run.folder}"))
         with run.collect(image_set, origin, naming) as collected:
             # what would be done is found out in another place, of which nothing stays
@@ -260,6 +274,7 @@ def _archived(run: _Run, image_set: ImageSet, collected: Collected, sides: Sides
             pinned.write()
     copied.images = archive.told_apart(copied.images)
     result = run.result(image_set, collected, copied)
+    run.forget_catalogs(collected, result)
     warnings = (*result.warnings, *(made.warnings if made is not None else ()))
     return replace(result, changed=changed, archive=made, warnings=warnings, mapping=run.mapping(collected, copied, missing))
 

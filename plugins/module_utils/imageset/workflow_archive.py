@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.archive_files import WorkingFile
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.archive_writer import (
@@ -42,8 +43,8 @@ class ArchiveRun:
     def __enter__(self) -> ArchiveRun:
         return self
 
-    def __exit__(self, *_exc: object) -> None:
-        self.writer.close()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.writer.__exit__(kind, error, trace)
 
     def expects(self, collected: Collected) -> Expect:
         """Looks whether everything will fit, when it is told the sizes of images."""

@@ -26,9 +26,10 @@ from ansible_collections.quayside.airgap.plugins.module_utils.imageset.cluster_r
     compare_files,
     load_template,
 )
-from ansible_collections.quayside.airgap.plugins.module_utils.imageset.collect_catalogs import CONFIG, DIGEST, FILTERED, CatalogPlan
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.collect_catalogs import DIGEST, FILTERED, CatalogPlan
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config import image_set_yaml, pinned, to_delete
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_model import ImageSet
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.kept_catalogs import CONFIG
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.names import Naming
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.task import ResourceChanges
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.workflow_copy import Copied, CopiedCatalog
@@ -163,11 +164,13 @@ class PinnedFiles:
 
     @classmethod
     def of(cls, folder: Path, image_set: ImageSet, digests: Mapping[str, str], moment: datetime) -> PinnedFiles:
-        """What there is to write.
+        """What there is to write: nothing where a catalog could not be read, for then it cannot be pinned.
 
         :param digests: of catalogs, by the text of ``catalog``.
         :raises FileError: when those of earlier runs cannot be read.
         """
+        if any(entry.catalog not in digests for entry in image_set.operators):
+            return cls(folder, (), ())
         fixed = pinned(image_set, digests)
         files, new = [], []
         for prefix, document in (("isc", fixed), ("disc", to_delete(fixed))):

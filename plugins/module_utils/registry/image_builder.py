@@ -125,6 +125,9 @@ class DerivedImage(ReadOnlyStore):
     def announce(self, repositories: Iterable[str], actions: str = "pull") -> None:
         self._base.store.announce(repositories, actions)
 
+    def holders(self, registry: str, digest: str) -> Sequence[str]:
+        return () if digest in self._blobs else self._base.store.holders(registry, digest)
+
     def head_manifest(self, repository: str, identifier: str) -> str | None:
         return identifier if identifier in self._manifests else None
 

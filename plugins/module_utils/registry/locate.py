@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Callable
 
@@ -20,6 +20,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.plan impo
     ImageCopy,
     Known,
     Placement,
+    namespace,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.store import Store
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.transfer import Target
@@ -92,6 +93,8 @@ def locate(
                 candidates = [repository for repository in candidates or place.mounts[:1] if repository not in lost]
                 for copy in move.waiting(place.client, lost):
                     fail(copy, error)
+        if place.home is None and place.mounts:
+            place.home = _holder(move, place, distrusted)
         step()
 
     pool.run([partial(ask, move, place) for move in moves for place in move.placements])
@@ -103,6 +106,24 @@ def locate(
     for move in moves:
         for place in move.placements:
             _settle(place, move, known)
+
+
+def _holder(move: BlobMove, place: Placement, distrusted: Collection[tuple[Store, str, str]]) -> str | None:
+    """A repository that has a blob which the source itself only names."""
+    near = namespace(place.mounts[0])
+    holders = dict.fromkeys(name for source in move.sources for name in source.client.holders(place.client.registry, move.digest))
+    for repository in sorted(holders, key=lambda name: namespace(name) != near):
+        if (place.client, repository, move.digest) in distrusted:
+            continue
+        try:
+            if place.client.head_blob(repository, move.digest) is not None:
+                return repository
+        except CancelledError:
+            raise
+        except AirgapError:
+            # whoever reads the blob will say that it is not to be had
+            continue
+    return None
 
 
 def _settle(place: Placement, move: BlobMove, known: Known) -> None:

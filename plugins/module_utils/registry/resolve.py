@@ -106,10 +106,10 @@ class Resolver:
         stale = any(copy.existing not in current for copy in copies if copy.error is None)
         if stale:
             self._load(image, request)
-        elif image.place.client.local:
+        elif image.place.client.local and image.root is not None:
             # costs nothing, and tells which blobs the destination has
             with suppress(NotFoundError):
-                self._load(image, request)
+                self._load_children(image, image.root, image.place.client.near)
         notes = self._find_companions(image, thorough=stale) if self._signatures != "skip" else []
         for copy in copies:
             copy.outcome.notes += notes
@@ -143,13 +143,15 @@ class Resolver:
                 return _Image(place, reference, digest)
         image = _Image(place, reference, "")
         try:
-            image.root = place.client.get_manifest(place.repository, identifier)
+            image.root = place.client.near.get_manifest(place.repository, identifier)
         except NotFoundError:
             # an archive that adds to earlier ones also names images that only those hold, and the destination may have them
-            digest = place.client.head_manifest(place.repository, identifier) if place.client.local and not request.platforms else None
+            digest = place.client.head_manifest(place.repository, identifier) if place.client.local else None
             if digest is None:
                 raise
-            return _Image(place, reference, digest)
+            if not request.platforms:
+                return _Image(place, reference, digest)
+            image.root = place.client.get_manifest(place.repository, identifier)
         image.digest = image.root.digest
         self._choose(image, request)
         return image
@@ -172,9 +174,12 @@ class Resolver:
         """Have the manifest, and those below it, at hand."""
         self._load_root(image, request)
         if image.root is not None and image.children is None:
-            found: list[Manifest] = []
-            self._descend(image.place, image.root, image.chosen, found, 1)
-            image.children = found
+            self._load_children(image, image.root, image.place.client)
+
+    def _load_children(self, image: _Image, root: Manifest, client: Store) -> None:
+        found: list[Manifest] = []
+        self._descend(Target(client, image.place.repository), root, image.chosen, found, 1)
+        image.children = found
 
     def _descend(self, place: Target, index: Manifest, chosen: frozenset[str] | None, found: list[Manifest], depth: int) -> None:
         have = {manifest.digest for manifest in found}
@@ -196,7 +201,8 @@ class Resolver:
         below = [digest for digest in below if not image.chosen or digest in image.chosen]
         digests = list(dict.fromkeys([image.digest, *below, *(child.digest for child in image.children or [])]))
         try:
-            image.companions = self._finder(image).find(digests, thorough=frozenset(digests if thorough else [image.digest]))
+            finder = self._finder(image, image.place.client if thorough else image.place.client.near)
+            image.companions = finder.find(digests, thorough=frozenset(digests if thorough else [image.digest]))
         except CancelledError:
             raise
         except AirgapError as error:
@@ -216,8 +222,8 @@ class Resolver:
             )
         return []
 
-    def _finder(self, image: _Image) -> CompanionFinder:
-        key = (image.place.client, image.place.repository)
+    def _finder(self, image: _Image, client: Store) -> CompanionFinder:
+        key = (client, image.place.repository)
         with self._lock:
             finder = self._finders.get(key)
             if finder is None:

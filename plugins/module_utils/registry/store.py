@@ -65,6 +65,15 @@ class Store(ABC):
         """Whether we may not look into a repository, or it is not there: without writing nobody can tell."""
         return False
 
+    @property
+    def near(self) -> Store:
+        """The part of it that answers without a network; itself, unless it is local and has more than that."""
+        return self
+
+    def holders(self, registry: str, digest: str) -> Sequence[str]:
+        """Repositories of a registry that should have a blob which is not in this store, although it names it."""
+        return ()
+
     # -- reading
 
     @abstractmethod

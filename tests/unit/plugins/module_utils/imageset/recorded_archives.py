@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,38 @@ def write_archive(world: World, place: Path) -> Path:
     return _write(place, _members(_placed(world), _working_dir(world.lab), image_set))
 
 
+def write_increment(world: World, place: Path, image_set: str, *further: tuple[str, str, Image]) -> Path:
+    """Write the archive that oc-mirror makes after that: everything is in its history.
+
+    :param further: other names that it has now, in oc-mirror's cache.
+    """
+    placed = list(_placed(world))
+    known = known_of(image for _repository, _tag, image in placed)
+    return _write(place, _members([*placed, *further], _working_dir(world.lab), image_set, known))
+
+
 def write_archive_of_all_operators(world: World, place: Path, image_set: str) -> Path:
     """Write the archive that oc-mirror makes of a whole catalog: of that only the original is in it."""
     placed = [(found.repository, found.tag or found.image.digest.replace(":", "-"), found.image) for found in world.lab.images]
     operators = [found for found in placed if found[0].startswith("lab/ops/")]
     working_dir = {name: content for name, content in _working_dir(world.lab).items() if "/filtered-catalogs/" not in name}
-    return _write(place, _members([*operators, ("lab/catalog", "v4.99", _original(world.lab))], working_dir, image_set))
+    return _write(place, _members([*operators, ("lab/catalog", "v4.99", original(world.lab))], working_dir, image_set))
+
+
+def write_images(
+    place: Path, placed: Iterable[tuple[str, str, Image]], image_set: str, *, earlier: Iterable[Image] = (), working_dir: Any = None
+) -> Path:
+    """Write the archive that oc-mirror makes of some images.
+
+    :param placed: repository, tag and image.
+    :param earlier: what is in earlier archives: oc-mirror v2 leaves manifests and blobs out that it has in its history, and no links.
+    """
+    return _write(place, _members(placed, working_dir or {}, image_set, known_of(earlier)))
+
+
+def known_of(images: Iterable[Image]) -> set[str]:
+    """Digests of everything in some images."""
+    return {digest for image in images for digest in (*(manifest.digest for manifest in image.walk()), *image.all_blobs())}
 
 
 def _write(place: Path, content: Iterable[tuple[str, bytes]]) -> Path:
@@ -56,7 +82,9 @@ def _write(place: Path, content: Iterable[tuple[str, bytes]]) -> Path:
     return path
 
 
-def _members(placed: Iterable[tuple[str, str, Image]], working_dir: Mapping[str, bytes], image_set: str) -> Iterator[tuple[str, bytes]]:
+def _members(
+    placed: Iterable[tuple[str, str, Image]], working_dir: Mapping[str, bytes], image_set: str, earlier: Collection[str] = ()
+) -> Iterator[tuple[str, bytes]]:
     links: dict[str, bytes] = {}
     contents: dict[str, bytes] = {}
     for repository, tag, image in placed:
@@ -71,6 +99,8 @@ def _members(placed: Iterable[tuple[str, str, Image]], working_dir: Mapping[str,
         links[f"{below}_manifests/tags/{tag}/index/{_link(image.digest)}"] = image.digest.encode()
     yield from sorted(links.items())
     for digest, content in contents.items():
+        if digest in earlier:
+            continue
         hexadecimal = digest.partition(":")[2]
         yield f"{_REGISTRY}blobs/sha256/{hexadecimal[:2]}/{hexadecimal}/data", content
     for name, content in sorted(working_dir.items()):
@@ -78,7 +108,8 @@ def _members(placed: Iterable[tuple[str, str, Image]], working_dir: Mapping[str,
     yield "isc_2026-11-20T22:08:47Z", image_set.encode()
 
 
-def _original(lab: Lab) -> Image:
+def original(lab: Lab) -> Image:
+    """The catalog as it is published."""
     return next(found.image for found in lab.catalogs if found.key == "lab/catalog:v4.99")
 
 
@@ -117,9 +148,9 @@ def rebuilt(lab: Lab) -> Image:
 
     oc-mirror v2: always an OCI index; upon the layers of the original lie one that takes its folder away and one with the files.
     """
-    original = _original(lab)
-    (config,) = (item for item in original.blobs if item.diff_id == "")
-    layers = [Blob(item.data, OCI_LAYER, diff_id=item.diff_id) for item in original.blobs if item.diff_id]
+    published = original(lab)
+    (config,) = (item for item in published.blobs if item.diff_id == "")
+    layers = [Blob(item.data, OCI_LAYER, diff_id=item.diff_id) for item in published.blobs if item.diff_id]
     content = [folder("configs")]
     for package, text in sorted(_filtered(lab).items()):
         content += [folder(f"configs/{package}"), file(f"configs/{package}/catalog.json", text.encode())]
@@ -147,16 +178,16 @@ def _manifest(layers: list[Blob], config: Blob) -> Image:
 
 
 def _working_dir(lab: Lab) -> Mapping[str, bytes]:
-    original = _original(lab)
+    published = original(lab)
     built = rebuilt(lab)
-    below = f"operator-catalogs/catalog/{original.digest.partition(':')[2]}"
+    below = f"operator-catalogs/catalog/{published.digest.partition(':')[2]}"
     filtered = f"{below}/filtered-catalogs/{lab.filter_id}"
     files: dict[str, bytes] = {
         "containers/registries.d/default.yaml": b"default-docker:\n  use-sigstore-attachments: true\n",
         "internal/oc-mirror-version.json": b'{"gitVersion":"v0.0.0","gitCommit":"0000000"}',
         "logs/registry-20261120_220845.log": b"of the cache\n",
         f"{filtered}/digest": built.digest.partition(":")[2].encode(),
-        **_layout(f"{below}/catalog-image", original),
+        **_layout(f"{below}/catalog-image", published),
         **_layout(f"{filtered}/filtered-catalog-image", built),
     }
     for package, text in lab.files.items():

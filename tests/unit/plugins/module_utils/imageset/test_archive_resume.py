@@ -21,6 +21,9 @@ from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.archive_files import WorkingFile
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.archive_journal import Decision
 from ansible_collections.quayside.airgap.plugins.module_utils.imageset.archive_reader import ArchiveReader
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.config_model import ImageSet
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.task import ImageSetTask, route_of
+from ansible_collections.quayside.airgap.plugins.module_utils.imageset.workflow_archive import ArchiveRun
 from ansible_collections.quayside.airgap.tests.sandbox.registry import Fault
 from ansible_collections.quayside.airgap.tests.support.images import image, layer, simple_image
 from ansible_collections.quayside.airgap.tests.unit.plugins.archives import Disk, copy_to
@@ -283,6 +286,25 @@ def test_a_journal_that_cannot_be_written_keeps_what_was_in_it(source, disk):
     assert set(journalled(disk)) >= set(APP.all_blobs())
     with disk.writer() as writer:
         assert writer.resumed[0] >= len(APP.all_blobs())
+
+
+@pytest.mark.parametrize("ended_by", [KeyboardInterrupt, None])
+def test_what_ended_a_run_is_told_and_not_that_the_rest_could_not_be_noted(tmp_path, ended_by):
+    route = route_of(ImageSetTask(f"file://{tmp_path}", {}))
+    content = layer("x", 5000)
+
+    def end():
+        with no_file_larger_than(1 << 20), ArchiveRun(tmp_path, route, ImageSet(), strict=False) as run:
+            run.writer.upload_bytes("lab/x", content.digest, content.data)
+            most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / JOURNAL).stat().st_size + 20, most))
+            if ended_by is not None:
+                raise ended_by
+
+    with pytest.raises(ended_by or FileError):
+        end()
+    # and the folder is free for the next run
+    ArchiveRun(tmp_path, route, ImageSet(), strict=False).writer.close()
 
 
 @pytest.mark.parametrize("short_of", [1, 1024, 1025, 3000, 8000, 12_000])

@@ -165,9 +165,16 @@ def test_two_images_with_one_tag_and_the_same_content_are_one(gather, lab, other
 
 def test_blocked_images_are_left_out_and_do_not_cost_their_bundles(gather):
     found = gather({**EVERYTHING, "blockedImages": [{"name": "ops/many"}, {"name": "lab/catalog"}]})
+    assert found.warnings == []
     assert "ops/many" not in names(found)
     assert found.blocked_catalogs == {0}
     assert len(found.images_of[ALPHA]) == 3
+
+
+def test_that_everything_is_blocked_is_told(gather):
+    found = gather({**EVERYTHING, "blockedImages": [{"name": "lab/"}]})
+    assert (found.images, found.blocked_catalogs, found.failures) == ([], {0}, [])
+    assert found.warnings == ["Nothing is left to mirror: blockedImages fit everything that the image set names."]
 
 
 def test_a_folder_that_an_archive_is_in_blocks_nothing(gather):

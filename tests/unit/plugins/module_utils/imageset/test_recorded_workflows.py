@@ -25,6 +25,7 @@ from ansible_collections.quayside.airgap.tests.unit.plugins.module_utils.imagese
     rebuilt,
     write_archive,
     write_archive_of_all_operators,
+    write_images,
 )
 from ansible_collections.quayside.airgap.tests.unit.plugins.module_utils.imageset.recorded_differences import (
     DIFFERENCES,
@@ -226,6 +227,15 @@ def test_a_part_of_an_archive_of_the_tool_is_loaded(world):
     result = world.mirror(case("d2m-1"), image_set=image_set({"additionalImages": names}))
     assert (result.failures, result.warnings) == ((), ())
     assert sorted(world.target.repositories) == ["d2m/lab/app-a", "d2m/lab/multi-oci"]
+
+
+@pytest.mark.parametrize("name", ["lab/app-a:v1", "docker.io/lab/app-a:v1"])
+def test_short_names_of_docker_hub_lie_elsewhere_in_archives_of_the_tool(world, name):
+    found = next(placed.image for placed in world.lab.images if (placed.repository, placed.tag) == ("lab/app-a", "v1"))
+    place = "app-a" if name.startswith("lab") else "lab/app-a"
+    write_images(world.data / "air", [(place, "v1", found)], yaml.safe_dump(image_set({"additionalImages": [{"name": name}]})))
+    assert world.mirror(case("d2m-1"), image_set=None).failures == ()
+    assert world.target.tags("d2m/lab/app-a") == {"v1": found.digest}
 
 
 def test_another_choice_than_that_of_the_archive_is_made_from_the_catalog_in_it(world):

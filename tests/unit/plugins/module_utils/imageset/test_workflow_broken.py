@@ -35,7 +35,8 @@ BOTH_VERSIONS = {"operators": [{"catalog": CATALOG, "full": True, "packages": [{
 
 def offered(lab, folder="workspace"):
     """Names of the bundles in the catalog that was built."""
-    found = [content.decode() for name, content in lab.working_dir(folder).items() if name.endswith("/catalog.json")]
+    made = {name: content for name, content in lab.working_dir(folder).items() if "/filtered-catalogs/" in name}
+    found = [content.decode() for name, content in made.items() if name.endswith("/catalog.json")]
     names = [name for text in found for name in bundle_names(text)]
     return sorted(names)
 
@@ -169,6 +170,23 @@ def test_a_catalog_that_is_gone_costs_itself(lab, start):
     assert f"{HOST}/lab/catalog:v9" in failure
     assert destination.tags("mirror/lab/catalog").keys() == {"v1"}
     assert destination.tags("mirror/lab/app").keys() == {"v1"}
+
+
+def test_where_nothing_can_be_had_nothing_changes(lab, start):
+    result = lab.straight(start(), {"operators": [{"catalog": f"{HOST}/lab/catalog:v9"}]})
+    assert (len(result.failures), result.changed) == (1, False)
+    assert not any("pinned" in name for name in lab.working_dir())
+
+
+def test_what_an_earlier_run_pinned_stays(lab, start):
+    destination = start()
+    lab.straight(destination, EVERYTHING)
+    before = {name: content for name, content in lab.working_dir().items() if "pinned" in name}
+    lab.source.faults.append(Fault("GET", "/v2/lab/catalog/", "status", status=404, times=None))
+    result = lab.straight(destination, EVERYTHING)
+    assert (len(result.failures), result.changed) == (1, False)
+    assert len(before) == 2
+    assert {name: content for name, content in lab.working_dir().items() if "pinned" in name} == before
 
 
 def test_names_that_the_catalog_does_not_have_are_told_with_those_that_it_has(lab, start):
