@@ -81,8 +81,8 @@ class Straight:
         self.place = lab.folder / "workspace"
         self._destination = start()
 
-    def __call__(self, image_set=EVERYTHING, **options):
-        return self.lab.straight(self._destination, image_set, **options)
+    def __call__(self, image_set=None, **options):
+        return self.lab.straight(self._destination, image_set or EVERYTHING, **options)
 
 
 class ToDisk:
@@ -92,8 +92,8 @@ class ToDisk:
         self.lab = lab
         self.place = lab.folder / "disk"
 
-    def __call__(self, image_set=EVERYTHING, **options):
-        return self.lab.to_disk(image_set, **options)
+    def __call__(self, image_set=None, **options):
+        return self.lab.to_disk(image_set or EVERYTHING, **options)
 
 
 @pytest.fixture(params=[Straight, ToDisk], ids=["straight", "to disk"])
