@@ -73,7 +73,7 @@ def test_the_journey_across_the_gap(play, docker_registries, shop, tmp_path):
     source, destination = docker_registries
     isc, medium = tmp_path / "imageset.yml", tmp_path / "medium"
     isc.write_text(yaml.safe_dump(shop.image_set("web-operator", images=[TOOL])))
-    variables = names(configuration=str(isc), folder=str(medium), destination=f"{destination.host}/far")
+    variables = names(configuration=str(isc), folder=str(medium), destination=f"{destination.host}/behind")
 
     # the connected side: foretold, done, and done
     foretold = play({**variables, "image_set_preflight": True}, "--check", "--diff", playbook=TO_DISK).succeeded()
@@ -92,9 +92,9 @@ def test_the_journey_across_the_gap(play, docker_registries, shop, tmp_path):
     carried = tmp_path / "carried"
     carried.mkdir()
     shutil.copy(medium / "mirror_000001.tar", carried)
-    there = names(folder=str(carried), destination=f"{destination.host}/far")
+    there = names(folder=str(carried), destination=f"{destination.host}/behind")
     foretold = play({**there, "image_set_preflight": True}, "--check", playbook=FROM_DISK).succeeded()
-    assert below(destination, "far") == {}
+    assert below(destination, "behind") == {}
     loaded = play(there, playbook=FROM_DISK).succeeded()
     assert loaded.changed == 1
     assert loaded.digests == foretold.digests
@@ -103,7 +103,7 @@ def test_the_journey_across_the_gap(play, docker_registries, shop, tmp_path):
         "lab/apps/tool:2": shop.tool().digest,
         f"lab/apps/tool:{cosign_tag(shop.tool().digest)}": source.tags("lab/apps/tool")[cosign_tag(shop.tool().digest)],
     }
-    far = below(destination, "far")
+    far = below(destination, "behind")
     catalog = far.pop("lab/shop/catalog:v4.18")
     assert far == wanted
     assert destination.verify() == []
@@ -117,7 +117,7 @@ def test_the_journey_across_the_gap(play, docker_registries, shop, tmp_path):
     }
     assert (
         yaml.safe_load((resources / "cs-catalog-v4-18.yaml").read_text())["spec"]["image"]
-        == f"{destination.host}/far/lab/shop/catalog:v4.18"
+        == f"{destination.host}/behind/lab/shop/catalog:v4.18"
     )
 
     # the set grows: the medium takes what is new, and the registry behind the gap has all of it
@@ -128,7 +128,7 @@ def test_the_journey_across_the_gap(play, docker_registries, shop, tmp_path):
     assert grown.mirror["archive"]["bytes"] < first.mirror["archive"]["bytes"] + sum(blob.size for blob in new)
     shutil.copy(medium / "mirror_000001.tar", carried)
     play(there, playbook=FROM_DISK).succeeded()
-    far = below(destination, "far")
+    far = below(destination, "behind")
     wanted.update(heads(shop, ("db-operator", "0.9.0")))
     wanted["lab/apps/agent:7"] = shop.agent().digest
     assert far.pop("lab/shop/catalog:v4.18") != catalog
@@ -139,7 +139,7 @@ def test_the_journey_across_the_gap(play, docker_registries, shop, tmp_path):
     near = names(configuration=str(isc), workspace=str(tmp_path / "work"), destination=f"{destination.host}/near")
     across = play(near, playbook=ACROSS).succeeded()
     assert across.changed == 1
-    assert below(destination, "near") == below(destination, "far")
+    assert below(destination, "near") == below(destination, "behind")
     assert play(near, playbook=ACROSS).succeeded().changed == 0
     for image in across.images:
         pulled(image["destination"], image["digest"])
@@ -212,7 +212,6 @@ def test_what_is_wrong_is_told_in_one_sentence(play, shop, tmp_path):
     assert [path for path in tmp_path.glob("medium/**/*") if path.is_file() and "operator-catalogs" not in path.parts] == []
 
 
-@pytest.mark.matrix
 def test_a_wrong_password_is_a_sentence_without_it(play, sandbox, tmp_path):
     """At the source and behind the gap, found out before anything is written."""
     locked = sandbox(auth="token")
