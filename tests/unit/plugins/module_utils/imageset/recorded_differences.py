@@ -1,10 +1,7 @@
 # Copyright: (c) 2026, quayside.airgap contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What differs between the recorded runs of oc-mirror v2 and the same runs here, fact by fact, each with its reason.
-
-Defects of oc-mirror v2 have the numbers under which they were noted when the recordings were made.
-"""
+"""What differs between the recorded runs of oc-mirror v2 and the same runs here, fact by fact, each with its reason."""
 
 from __future__ import annotations
 
@@ -16,16 +13,16 @@ from ansible_collections.quayside.airgap.tests.unit.plugins.module_utils.imagese
 from ansible_collections.quayside.airgap.tests.unit.plugins.module_utils.imageset.recorded_runs import TARGET
 
 SIGNATURE = "the manifest of a signature is kept byte for byte, so that its digest is that of the source; oc-mirror v2 writes it anew"
-FROM_DISK = "oc-mirror v2 defect 18.18: the ITMS gets a path of the local disk as a source"
-RENAMED = "oc-mirror v2 defect 18.18: an image with another tag makes a mirror that can never match"
-NO_CACHE = "oc-mirror v2 defect 18.2: a cache registry; here is none, and catalogs go from the source to the destination"
+FROM_DISK = "oc-mirror v2 defect: the ITMS gets a path of the local disk as a source"
+RENAMED = "oc-mirror v2 defect: an image with another tag makes a mirror that can never match"
+NO_CACHE = "oc-mirror v2 defect: a cache registry; here is none, and catalogs go from the source to the destination"
 CHILDREN = "oc-mirror v2 lists the images of an index with --dry-run-manifest-lists; here the lists have what the image set asks for"
-INCOMPLETE = "oc-mirror v2 defect 18.8: the catalog offers a bundle whose images could not be had, and the bundle is there or not by chance"
-MANIFESTS = "the manifests of all images are in every archive, so that it can be told which blobs an earlier one has (defect 18.21)"
-NO_NEWS = "oc-mirror v2 defect 18.16: a set that has not changed makes an archive again; here it makes none"
-SPARSE = "oc-mirror v2 defect 18.14: a registry that refuses indexes with missing images is not given any; here the index is written anew"
-EMPTY_IMAGE = "oc-mirror v2 defect 18.7: one empty name in a catalog fails the whole catalog; here it is a warning"
-PORT = "oc-mirror v2 defect 18.10: host:port/repository@digest is misread"
+INCOMPLETE = "oc-mirror v2 defect: the catalog offers a bundle whose images could not be had, and the bundle is there or not by chance"
+MANIFESTS = "the manifests of all images are in every archive, so that it can be told which blobs an earlier one has"
+NO_NEWS = "oc-mirror v2 defect: a set that has not changed makes an archive again; here it makes none"
+SPARSE = "oc-mirror v2 defect: a registry that refuses indexes with missing images is not given any; here the index is written anew"
+EMPTY_IMAGE = "oc-mirror v2 defect: one empty name in a catalog fails the whole catalog; here it is a warning"
+PORT = "oc-mirror v2 defect: host:port/repository@digest is misread"
 
 SIGNED = "f3a5aa649d4780cef582d107e05712514644716a5c1c483aea2c2ec07f1d5b80"
 OCI = "application/vnd.oci.image.manifest.v1+json"

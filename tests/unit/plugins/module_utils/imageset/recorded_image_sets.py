@@ -44,7 +44,7 @@ MIRRORED = {
         operators("oci:///lab/files/oci-catalog", package("beta-operator"), targetCatalog="disk/catalog", targetTag="d1"),
         {"beta-operator": {"fast": ["0.3.0"], "slow": ["0.1.0"]}},
     ),
-    # oc-mirror v2 defect 18.13: a bundle outside of the range stays, because it skips one that is in it; here too, for it is needed
+    # oc-mirror v2 defect: a bundle outside of the range stays, because it skips one that is in it; here too, for it is needed
     "range-gap": (
         operators(CATALOG, package("alpha-operator", minVersion="1.1.0", maxVersion="1.1.1", channels=[{"name": "stable"}])),
         {"alpha-operator": {"stable": ["1.1.0", "1.1.1", "1.2.0"]}},

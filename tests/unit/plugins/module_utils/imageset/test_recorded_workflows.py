@@ -95,8 +95,8 @@ DELETED = ("delete-gen", "delete-rel-exec")
 RELEASES = {
     "delete-rel-gen": "the components of a release are deleted",
     "m2m-rel-range": "three releases with what they consist of, and their signatures",
-    "release-sig-forged": "oc-mirror v2 defect 18.1: a signature over another text is accepted",
-    "release-sig-otherdigest": "oc-mirror v2 defect 18.1: a signature of another release is accepted",
+    "release-sig-forged": "oc-mirror v2 defect: a signature over another text is accepted",
+    "release-sig-otherdigest": "oc-mirror v2 defect: a signature of another release is accepted",
     "release-sig-wrongkey": "a signature by another key is refused",
 }
 
@@ -182,7 +182,7 @@ def test_a_registry_with_a_port_makes_no_difference(world):
 
 
 def test_bundles_that_nobody_repeats_are_mirrored_too(world):
-    """Oc-mirror v2 defect 18.9: a bundle that is not among its own related images is never mirrored."""
+    """Oc-mirror v2 defect: a bundle that is not among its own related images is never mirrored."""
     world.mirror(case("v-nobundleri"))
     digests = {world.lab.recorded_digests[f"lab/ops/beta-bundle:beta-bundle-{version}"] for version in ("0.1.0", "0.3.0")}
     assert {world.lab.recorded(digest) for digest in world.target.tags("vnobundleri/lab/ops/beta-bundle").values()} == digests
@@ -380,7 +380,7 @@ def test_the_same_is_deleted(world):
     there = {_item(item) for item in recorded.document("delete-images-lab1.yaml")["items"]}
     here = {_item(item) for item in yaml.safe_load(world.recorded(plan.read_text(encoding="utf-8")))["items"]}
     signature = f"{TARGET}/mirror/lab/signed:sha256-{SIGNED}.sig"
-    # oc-mirror v2 defect 18.5: the signature of an image that was mirrored by tag is not deleted
+    # oc-mirror v2 defect: the signature of an image that was mirrored by tag is not deleted
     assert differing(there, here) == {f"+ generic {signature} docker://{signature}"}
     assert not result.failures
     assert world.target.select(method="DELETE") == []
