@@ -69,7 +69,6 @@ def secrets_in(run: Run, variables: dict[str, Any]) -> list[str]:
     return [name for name, value in variables.items() if name.endswith(("_token", "_password")) and value and value in run.output]
 
 
-@pytest.mark.matrix
 def test_everything_is_found_made_and_copied_and_then_nothing(play, source, destination):
     """With a token for each side alone; check mode foretells it; a proxy cache is left out with a word."""
     source.add_organization("cache", owner="quayadmin")
