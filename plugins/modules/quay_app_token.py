@@ -61,7 +61,7 @@ EXAMPLES = r"""
 - name: The build host keeps it
   ansible.builtin.copy:
     content: "{{ login.docker_config | to_json }}"
-    dest: /root/.config/containers/auth.json
+    dest: /etc/containers/auth.json
     mode: "0600"
   no_log: true
 

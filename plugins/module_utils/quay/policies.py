@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -106,14 +107,14 @@ class _PolicyKind(Kind):
         self.quay.forget(self._path(place))
         return self.all(place).get(key)
 
+    @abstractmethod
     def document(self, view: Mapping[str, Any]) -> dict[str, Any]:
         """A policy in document form, of Quay's view."""
-        raise NotImplementedError
 
     @staticmethod
+    @abstractmethod
     def key_of(values: Object) -> str:
         """What identifies a policy, of its document form."""
-        raise NotImplementedError
 
     def title(self, place: Place, key: str) -> str:
         return f"{place.path} {key}".strip()
@@ -140,8 +141,9 @@ class _PolicyKind(Kind):
     def _owner(self, place: Place) -> str:
         return place.path or "the user"
 
+    @abstractmethod
     def _since(self, place: Place) -> str:
-        raise NotImplementedError
+        """The version of Quay that brought such policies to a place."""
 
     @property
     def _singular(self) -> str:

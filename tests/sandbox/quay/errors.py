@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,12 +37,12 @@ BAD_REQUEST_MESSAGE = "The browser (or proxy) sent a request that this server co
 NOT_JSON = "Did not attempt to load JSON data because the request Content-Type was not 'application/json'."
 
 
-class Refusal(Exception):
+class Refusal(Exception, ABC):
     """An answer that ends the handling of a request."""
 
+    @abstractmethod
     def response(self, base_url: str) -> HttpResponse:
         """The answer to send."""
-        raise NotImplementedError
 
 
 class ApiException(Refusal):
