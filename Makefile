@@ -16,7 +16,8 @@ TOOLS := $(CURDIR)/tests/tools
 
 # What is added to the command of pytest, the demo or the benchmark: make unit ARGS="-k http"
 ARGS ?=
-PYTEST := python -m pytest -q -n auto
+# One worker more than processors, for tests that wait for servers; work is stolen, for the long tests are the last
+PYTEST := python -m pytest -q -n $(shell expr $$(nproc) + 1) --dist worksteal
 
 export PATH := $(VENV)/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(BUILD)
@@ -69,8 +70,10 @@ integration: build packages-test ## Run the integration tests: playbooks against
 molecule: build packages-test ## Run the molecule scenarios of the roles
 	cd "$(COPY)" && molecule test --all --no-command-borders
 
+# Two at once: the linters and molecule keep one processor busy, the tests on other Pythons wait for servers and processes often.
 # The pytest suites come last, so that the output ends with pytest's summary.
-test: lint mypy sanity unit-matrix molecule ## Run everything: lint to molecule, then the unit and integration tests
+test: build packages-lint packages-test ## Run everything: lint to molecule, then the unit and integration tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit-matrix lint mypy sanity molecule
 	cd "$(COPY)" && $(PYTEST) tests/unit tests/integration
 
 demo: build packages-test ## Fill a registry, mirror it, mirror it again, then an image set by disk
