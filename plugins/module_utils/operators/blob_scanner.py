@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.thirdparty import load
+from ansible_collections.quayside.airgap.plugins.module_utils.core.yaml import NestedTooDeeply, refuse_depth
 
 _WINDOW = 4 << 20
 # One bundle carries a CSV and its CRDs, which Kubernetes limits to little more than a megabyte each
@@ -27,7 +28,6 @@ _NOTHING = re.compile(rb"[ \t]*(?:[#%].*)?\r?\n?")
 _MOST_NODES = 5_000_000
 # libyaml's composer calls itself for every level, until the stack ends and the process with it
 _DEEPEST = 500
-_INDENTATION = re.compile(rb"^[ \t?:-]+", re.MULTILINE)
 
 
 class ScanError(Exception):
@@ -219,14 +219,10 @@ def _load_yaml(text: bytes, line: int, loader: Any) -> Iterator[Found]:
 def _documents_of(text: bytes, line: int, loader: Any) -> list[Any]:
     yaml = load("yaml")
     decoded = text.decode("utf-8")
-    # a level takes a bracket, or a column of indentation: seldom is there enough of them that looking is worth its time
-    indented = max((len(found) for found in _INDENTATION.findall(text)), default=0)
-    if indented + text.count(b"[") + text.count(b"{") > _DEEPEST:
-        depth = 0
-        for event in yaml.parse(decoded, Loader=loader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _DEEPEST:
-                raise ScanError(line, "it is nested too deeply")
+    try:
+        refuse_depth(decoded, _DEEPEST)
+    except NestedTooDeeply:
+        raise ScanError(line, "it is nested too deeply") from None
     return list(yaml.load_all(decoded, Loader=loader))
 
 

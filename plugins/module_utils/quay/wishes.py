@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import FileError, InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.files import read_bytes
 from ansible_collections.quayside.airgap.plugins.module_utils.core.thirdparty import load
+from ansible_collections.quayside.airgap.plugins.module_utils.core.yaml import refuse_depth
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.client import QuayClient
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.document import check_document
 from ansible_collections.quayside.airgap.plugins.module_utils.quay.fields import Field
@@ -25,6 +26,8 @@ from ansible_collections.quayside.airgap.plugins.module_utils.quay.teams import 
 
 # A registry of thousands of repositories is some hundred kilobytes
 _MOST_BYTES = 64 << 20
+# Sections of a document lie some five levels deep
+_DEEPEST = 100
 
 PERMISSIONS = "permissions"
 MEMBERS = "members"
@@ -54,7 +57,9 @@ def _parsed(text: str | bytes) -> Any:
     """:raises ValueError: with line and column, and without a word of the text, which may be a secret."""
     yaml = load("yaml")
     try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        refuse_depth(decoded, _DEEPEST)
+        return yaml.load(decoded, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         place = getattr(error, "problem_mark", None)
         where = f"line {place.line + 1}, column {place.column + 1}: " if place else ""

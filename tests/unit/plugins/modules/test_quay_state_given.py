@@ -30,7 +30,9 @@ def test_a_document_may_be_text(ask: Ask, text: str) -> None:
         ("prod", "it must be a mapping of fields, not a text"),
         ("", "it must be a mapping of fields, not nothing"),
         ("password: {of-somebody", "line "),
+        ("- " * 200_000 + "prod", "it is nested deeper than 100 levels"),
     ],
+    ids=["cut", "list", "text", "nothing", "secret", "deep"],
 )
 def test_text_that_is_no_document(ask: Ask, text: str, said: str) -> None:
     told = ask(quay_state, document=text)["msg"]
