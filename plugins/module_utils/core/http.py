@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import random
+import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import Cancellation
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import (
     TRANSIENT_STATUSES,
+    InputError,
     ProtocolError,
     TransportError,
 )
@@ -69,6 +71,8 @@ class HttpSettings:
     :ivar connections: size of the connection pool, the number of threads that share the session.
     :ivar connect_timeout: seconds until a connection must stand.
     :ivar read_timeout: seconds of silence after which an answer is given up.
+    :ivar proxy: URL of the proxy that every call goes through, whatever the environment says; None leaves it to the environment.
+        It may hold a user and a password, and is never shown.
     """
 
     tls: TlsSettings = field(default_factory=TlsSettings)
@@ -77,12 +81,18 @@ class HttpSettings:
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
     user_agent: str = "quayside.airgap"
+    proxy: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.proxy is not None:
+            check_proxy(self.proxy)
 
 
 class HttpSession:
     """A pool of connections shared by threads.
 
-    It decides by itself on proxies (from the environment, once per origin) and authorities (see :func:`tls.ssl_context`);
+    It decides by itself on proxies (the one of the settings, or from the environment, once per origin) and authorities (see
+    :func:`tls.ssl_context`);
     ``trust_env`` of requests would read .netrc and override both on every call.
     """
 
@@ -110,6 +120,7 @@ class HttpSession:
         retry: bool = True,
         first_contact: bool = False,
         follow: bool = False,
+        read_timeout: float | None = None,
     ) -> Response:
         """Make one call and give back its answer, whatever the status, with the body still unread.
 
@@ -120,14 +131,16 @@ class HttpSession:
         :param retry: off for calls that must not be made twice.
         :param first_contact: fail at once where the server cannot be reached at all, since that is likely a typing error.
         :param follow: go where a redirect points (GET and HEAD only).
+        :param read_timeout: seconds of silence for this call, where it is not to be as patient as the settings.
         :raises TransportError: when no answer came.
         """
         attempt = 0
+        once = self._follow if follow else self._once
         while True:
             self._wait_for_turn(url)
             pause: float | None = None
             try:
-                response = self._follow(method, url, headers or {}, body) if follow else self._once(method, url, headers or {}, body)
+                response = once(method, url, headers or {}, body, read_timeout or self.settings.read_timeout)
             except TransportError as error:
                 unreachable = first_contact and error.kind in ("dns", "refused", "tls", "proxy")
                 if not retry or not error.transient or unreachable or attempt >= self.settings.retry.retries:
@@ -138,7 +151,7 @@ class HttpSession:
                 pause = retry_after(response.headers)
                 discard(response)
             if pause is not None:
-                self._hold_back(url, pause)
+                self.hold_back(url, pause)
             # our own pause too: a server may ask for none, or by a clock that is behind ours for a moment that is over
             self.cancellation.sleep(max(min(pause or 0.0, _MAX_RETRY_AFTER), self.settings.retry.pause(attempt)))
             attempt += 1
@@ -160,9 +173,9 @@ class HttpSession:
             self.cancellation.sleep(self.settings.retry.pause(attempt))
             attempt += 1
 
-    def _follow(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Response:
+    def _follow(self, method: str, url: str, headers: Mapping[str, str], body: Body | None, silence: float) -> Response:
         for _hop in range(_MAX_REDIRECTS + 1):
-            response = self._once(method, url, headers, body)
+            response = self._once(method, url, headers, body, silence)
             location = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or not location:
                 return response
@@ -186,7 +199,7 @@ class HttpSession:
             url = target
         raise ProtocolError("follow the redirects of", safe_url(url), f"there are more than {_MAX_REDIRECTS} of them")
 
-    def _once(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Response:
+    def _once(self, method: str, url: str, headers: Mapping[str, str], body: Body | None, silence: float) -> Response:
         self.cancellation.check()
         requests = self._requests
         # Filled in by hand: preparing through Session costs as much CPU as the call itself (cookies, hooks, .netrc, URL checks)
@@ -208,11 +221,11 @@ class HttpSession:
             response: Response = adapter.send(
                 request,
                 stream=True,
-                timeout=(self.settings.connect_timeout, self.settings.read_timeout),
+                timeout=(self.settings.connect_timeout, silence),
                 proxies=proxies,
             )
         except (requests.RequestException, load("urllib3").exceptions.HTTPError, OSError, UnicodeError) as error:
-            raise describe_failure(method, safe_url(url), error) from error
+            raise describe_failure(method, safe_url(url), error, own_proxy=self.settings.proxy is not None) from error
         except ValueError as error:
             # http.client refuses headers with line breaks; its words are left out, for they hold the header
             reason = "the call cannot be written as HTTP"
@@ -224,7 +237,9 @@ class HttpSession:
         with self._lock:
             proxies = self._proxies.get(place)
             if proxies is None:
-                proxies = self._proxies[place] = dict(self._requests.utils.get_environ_proxies(url, no_proxy=None))
+                given = self.settings.proxy
+                proxies = {"all": given} if given else dict(self._requests.utils.get_environ_proxies(url, no_proxy=None))
+                self._proxies[place] = proxies
             scheme = urlsplit(url).scheme
             adapter = self._adapters.get(scheme)
             if adapter is None:
@@ -245,7 +260,11 @@ class HttpSession:
         if wait > 0:
             self.cancellation.sleep(wait)
 
-    def _hold_back(self, url: str, pause: float) -> None:
+    def hold_back(self, url: str, pause: float) -> None:
+        """Let no thread call this server for so many seconds, since it asked for that by Retry-After.
+
+        For callers that repeat calls by themselves; :meth:`send` sees to it where it repeats.
+        """
         with self._lock:
             place = origin(url)
             until = time.monotonic() + min(pause, _MAX_RETRY_AFTER)
@@ -316,6 +335,17 @@ def origin(url: str) -> str:
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def check_proxy(url: str) -> None:
+    """:raises InputError: when this cannot be the URL of a proxy; the URL is not shown, since it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0 and not re.search(r"\s", url)
+    except ValueError:
+        good = False
+    if not good:
+        raise InputError("proxy", "it is no URL of an HTTP proxy", "Write it as http://proxy.example.com:3128.")
 
 
 def safe_url(url: str) -> str:

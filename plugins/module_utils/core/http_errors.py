@@ -14,18 +14,19 @@ from urllib.parse import urlsplit
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import AirgapError, TransportError
 
 
-def describe_failure(method: str, url: str, error: BaseException) -> TransportError:
+def describe_failure(method: str, url: str, error: BaseException, *, own_proxy: bool = False) -> TransportError:
     """The typed error for a call that got no answer.
 
     :param url: as it may be shown.
     :param error: what the library raised; its causes are looked through.
+    :param own_proxy: the proxy was named by the user of the session, not by the environment.
     """
     host = urlsplit(url).netloc
     causes = list(_causes(error))
     connecting = any(type(cause).__name__ in ("ConnectTimeoutError", "ConnectTimeout", "NewConnectionError") for cause in causes)
     if any(type(cause).__name__ == "ProxyError" for cause in causes):
         # whatever it was (a refused connection, an unknown name), it befell the proxy, not the server
-        return _proxy(causes[0], host)
+        return _proxy(causes[0], host, own_proxy=own_proxy)
     for cause in causes:
         found = _known(cause, host, url, connecting=connecting)
         if found is not None:
@@ -93,13 +94,15 @@ def _known(cause: BaseException, host: str, url: str, *, connecting: bool) -> Tr
     return None
 
 
-def _proxy(cause: BaseException, host: str) -> TransportError:
+def _proxy(cause: BaseException, host: str, *, own_proxy: bool) -> TransportError:
     detail = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    named = "in the option proxy" if own_proxy else "in the environment"
+    hint = "Check the option proxy." if own_proxy else "Check HTTPS_PROXY and HTTP_PROXY, or list the host in NO_PROXY."
     return TransportError(
         "connect to",
         host,
-        f"the proxy named in the environment did not let the call through ({detail})",
-        "Check HTTPS_PROXY and HTTP_PROXY, or list the host in NO_PROXY.",
+        f"the proxy named {named} did not let the call through ({detail})",
+        hint,
         kind="proxy",
         transient=True,
     )

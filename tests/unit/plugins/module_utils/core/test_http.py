@@ -365,6 +365,15 @@ def test_a_server_that_falls_silent_runs_into_the_time_limit(make_session):
         assert 0.4 <= time.monotonic() - started < 4
 
 
+def test_a_single_call_may_be_less_patient_than_the_session(make_session):
+    waits = threading.Event()
+    with raw_server(lambda connection: waits.wait(5)) as port:
+        with pytest.raises(TransportError) as caught:
+            make_session(retries=0, read_timeout=3600).send("GET", f"http://127.0.0.1:{port}/v2/", read_timeout=0.2)
+        waits.set()
+        assert caught.value.kind == "timeout"
+
+
 class Large:
     """A body that no buffer between here and there can hold."""
 

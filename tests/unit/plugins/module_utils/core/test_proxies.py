@@ -9,7 +9,7 @@ import base64
 
 import pytest
 
-from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import TransportError
+from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError, TransportError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import (
     HttpSession,
     HttpSettings,
@@ -149,3 +149,53 @@ def test_netrc_is_not_read(monkeypatch, make_session, tmp_path):
     with ScriptedServer([reply(200)]) as server:
         get(make_session(), server.url)
         assert "authorization" not in server.calls[0].headers
+
+
+# --- a proxy of the session
+
+
+def through(url, *, retries=0, **tls):
+    return HttpSession(HttpSettings(tls=TlsSettings(**tls), retry=RetryPolicy(retries=retries, base=0.01, cap=0.05), proxy=url))
+
+
+def test_the_proxy_of_the_session_goes_before_all_that_the_environment_says(monkeypatch):
+    with ScriptedServer([reply(200, "behind")]) as server, Proxy(server.port) as proxy, Proxy(closed_port()) as other:
+        monkeypatch.setenv("http_proxy", other.url)
+        monkeypatch.setenv("no_proxy", "*")
+        session = through(proxy.url)
+        assert get(session, "http://registry.example/v2/") == b"behind"
+        assert get(session, f"{server.url}/") == b"behind"
+        session.close()
+        assert proxy.asked == ["GET http://registry.example/v2/", f"GET {server.url}/"]
+        assert other.asked == []
+
+
+def test_TLS_goes_through_the_proxy_of_the_session_with_its_credentials(certificates):
+    expected = b"Proxy-Authorization: Basic " + base64.b64encode(b"me:secret")
+    with ScriptedServer([reply(200, "behind")], certificates.server_context()) as server, Proxy(server.port) as proxy:
+        session = through(proxy.url.replace("//", "//me:secret@"), ca_path=str(certificates.ca))
+        assert get(session, "https://registry.example/v2/") == b"behind"
+        session.close()
+        assert proxy.asked == ["CONNECT registry.example:443"]
+        assert expected in proxy.heads[0]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_of_the_session_that_is_not_there_is_named_as_the_option(scheme):
+    session = through(f"http://me:secret@127.0.0.1:{closed_port()}")
+    with pytest.raises(TransportError) as caught:
+        get(session, f"{scheme}://registry.example/v2/")
+    assert caught.value.kind == "proxy"
+    assert "the option proxy" in str(caught.value)
+    assert "environment" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(session.settings)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "proxy.example:3128", "http://", "http://:3128", "socks5://proxy:1080", "http://a b/", "http://me:secret@p:99999"]
+)
+def test_what_is_no_URL_of_a_proxy_is_refused_without_being_shown(url):
+    with pytest.raises(InputError, match="proxy") as caught:
+        HttpSettings(proxy=url)
+    assert "secret" not in str(caught.value)
