@@ -602,6 +602,8 @@ class RegistryClient(Store):
             if credentials is not None and repository and self._uses_tokens():
                 right = "read it" if self._access is Access.READ else "write to it, or may not create it"
                 hint = f"There may be no {self.registry}/{repository}, or '{credentials.username}' may not {right}."
+        elif response.status_code == 405 and action.startswith(("upload", "write")):
+            hint = "The registry lets nobody write: it was set to be read-only, or is a cache of another one."
         raise_for(action, subject, response.status_code, content, hint)
 
     def _where(self, repository: str, identifier: str) -> str:

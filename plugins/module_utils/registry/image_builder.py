@@ -20,23 +20,25 @@ from typing import Any
 from ansible_collections.quayside.airgap.plugins.module_utils.core.concurrency import Cancellation
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import InputError, ProtocolError
 from ansible_collections.quayside.airgap.plugins.module_utils.core.http import RetryPolicy
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import NotFoundError
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.built_image import (
+    EPOCH,
+    OCI_CONFIG,
+    BuiltImage,
+    entry,
+    index_over,
+    json_blob,
+)
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.layer_packing import OCI_LAYER, NewBlob, NewLayer, pack_layer
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.layers import LayerFiles, diff_ids, image_content
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import (
-    OCI_INDEX,
     OCI_MANIFEST,
-    Descriptor,
     Manifest,
     Platform,
     compact_json,
-    hash_bytes,
 )
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.oci_layout import LocalContent
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference import Reference
-from ansible_collections.quayside.airgap.plugins.module_utils.registry.store import Content, ReadOnlyStore, Store
+from ansible_collections.quayside.airgap.plugins.module_utils.registry.store import Content, Store
 
-OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 # What an OCI manifest calls the parts of Docker's
 _AS_OCI = {
     "application/vnd.docker.container.image.v1+json": OCI_CONFIG,
@@ -46,8 +48,6 @@ _AS_OCI = {
     "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
     "application/vnd.docker.image.rootfs.foreign.diff.tar": "application/vnd.oci.image.layer.nondistributable.v1.tar",
 }
-# The day that new history begins at, so that it tells nothing of the day of the run
-_EPOCH = "1970-01-01T00:00:00Z"
 _DEPTH = 4
 _MOST_IMAGES = 100
 
@@ -91,7 +91,7 @@ class BaseImage:
     members: tuple[BaseMember, ...]
 
 
-class DerivedImage(ReadOnlyStore):
+class DerivedImage(BuiltImage):
     """An image that was made from another one, as a store: what is new in it and, behind that, the base.
 
     :ivar reference: the repository of the base with the digest of this image.
@@ -99,64 +99,26 @@ class DerivedImage(ReadOnlyStore):
     """
 
     def __init__(self, base: BaseImage, root: Manifest, manifests: Iterable[Manifest], blobs: Mapping[str, NewBlob]) -> None:
+        super().__init__(base.reference, root, manifests, blobs)
         self.registry = base.store.registry
         self.local = base.store.local
         self.mounts = base.store.mounts
-        self.root = root
-        self.reference = base.reference.at(digest=root.digest)
         self._base = base
-        self._manifests = {manifest.digest: manifest for manifest in [*manifests, root]}
-        self._blobs = dict(blobs)
-
-    @property
-    def digest(self) -> str:
-        return self.root.digest
-
-    @property
-    def manifests(self) -> tuple[Manifest, ...]:
-        """All manifests, the index last."""
-        return tuple(self._manifests.values())
-
-    @property
-    def new_size(self) -> int:
-        """Bytes of the blobs that the base does not have."""
-        return sum(blob.descriptor.size for blob in self._blobs.values())
 
     def announce(self, repositories: Iterable[str], actions: str = "pull") -> None:
         self._base.store.announce(repositories, actions)
 
     def holders(self, registry: str, digest: str) -> Sequence[str]:
-        return () if digest in self._blobs else self._base.store.holders(registry, digest)
-
-    def head_manifest(self, repository: str, identifier: str) -> str | None:
-        return identifier if identifier in self._manifests else None
-
-    def get_manifest(self, repository: str, identifier: str) -> Manifest:
-        manifest = self._manifests.get(identifier)
-        if manifest is None:
-            reason = "no such image was made"
-            raise NotFoundError("read the manifest of", f"{self.reference.name}@{identifier}", reason, status=404, code="MANIFEST_UNKNOWN")
-        return manifest
+        return () if super().head_blob("", digest) is not None else self._base.store.holders(registry, digest)
 
     def head_blob(self, repository: str, digest: str) -> int | None:
-        blob = self._blobs.get(digest)
-        return blob.descriptor.size if blob is not None else self._base.store.head_blob(self._base.reference.repository, digest)
+        size = super().head_blob(repository, digest)
+        return size if size is not None else self._base.store.head_blob(self._base.reference.repository, digest)
 
     def open_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[Content, int]:
-        blob = self._blobs.get(digest)
-        if blob is None:
+        if super().head_blob(repository, digest) is None:
             return self._base.store.open_blob(self._base.reference.repository, digest, offset)
-        where = f"{self.reference.name}@{digest}"
-        if isinstance(blob.content, bytes):
-            return LocalContent.of_bytes(where, blob.content, offset), offset
-        return LocalContent.of_file(where, blob.content, offset), offset
-
-    def tags(self, repository: str) -> Iterator[list[str]]:
-        """None: signatures of the base say nothing of this image."""
-        return iter([])
-
-    def referrers(self, repository: str, digest: str) -> list[Descriptor] | None:
-        return []
+        return super().open_blob(repository, digest, offset)
 
 
 def load_base(
@@ -200,15 +162,13 @@ def derive(base: BaseImage, changes: Changes, workdir: Path) -> DerivedImage:
     layers = [pack_layer(layer, workdir) for layer in changes.layers]
     blobs = {layer.descriptor.digest: layer for layer in layers}
     manifests: list[Manifest] = []
-    entries: list[dict[str, Any]] = []
     for member in base.members:
         config = _changed_config(member, changes, layers)
         blobs[config.descriptor.digest] = config
         manifest = _manifest(member, config, layers, base.reference.name)
         manifests.append(manifest)
-        entries.append({**_entry(manifest.media_type, manifest.digest, manifest.size), "platform": dict(member.platform)})
-    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
-    root = Manifest.parse(compact_json(document), OCI_INDEX, base.reference.name)
+    entries = [{**entry(manifest), "platform": dict(member.platform)} for manifest, member in zip(manifests, base.members)]
+    root = index_over(entries, base.reference.name)
     return DerivedImage(base, root, manifests, blobs)
 
 
@@ -273,9 +233,8 @@ def _changed_config(member: BaseMember, changes: Changes, layers: Sequence[NewBl
     history = document.get("history")
     # a history that does not tell of every layer would be wrong with more of them
     if isinstance(history, list) and sum(not (isinstance(item, dict) and item.get("empty_layer")) for item in history) == len(before):
-        document["history"] = [*history, *({"created": _EPOCH, "created_by": layer.comment} for layer in changes.layers)]
-    content = compact_json(document)
-    return NewBlob(Descriptor(OCI_CONFIG, hash_bytes(content), len(content)), content)
+        document["history"] = [*history, *({"created": EPOCH, "created_by": layer.comment} for layer in changes.layers)]
+    return json_blob(OCI_CONFIG, document)
 
 
 def _manifest(member: BaseMember, config: NewBlob, layers: Sequence[NewBlob], where: str) -> Manifest:
@@ -284,10 +243,10 @@ def _manifest(member: BaseMember, config: NewBlob, layers: Sequence[NewBlob], wh
     document: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "config": _entry(OCI_CONFIG, config.descriptor.digest, config.descriptor.size),
+        "config": entry(config.descriptor),
         "layers": [
             *({**fields, "mediaType": _AS_OCI.get(layer.media_type, layer.media_type)} for fields, layer in zip(base["layers"], below)),
-            *(_entry(OCI_LAYER, layer.descriptor.digest, layer.descriptor.size) for layer in layers),
+            *(entry(layer.descriptor) for layer in layers),
         ],
     }
     if base.get("annotations"):
@@ -298,10 +257,6 @@ def _manifest(member: BaseMember, config: NewBlob, layers: Sequence[NewBlob], wh
 def _object(value: Any) -> dict[str, Any]:
     """A part of a document that may be missing, or null, as Go writes it."""
     return dict(value) if isinstance(value, dict) else {}
-
-
-def _entry(media_type: str, digest: str, size: int) -> dict[str, Any]:
-    return {"mediaType": media_type, "digest": digest, "size": size}
 
 
 def _document(manifest: Manifest) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, Union
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import FileError, InputError
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.layer_tar import (
@@ -27,6 +27,7 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.layer_tar
     TarError,
     file_header,
     folder_header,
+    link_header,
     path_parts,
 )
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.layer_tree import WHITEOUT
@@ -54,11 +55,23 @@ class LayerFile:
 
 
 @dataclass(frozen=True)
+class LayerLink:
+    """A further path for a file of the same layer, whose content is there only once (a hard link).
+
+    :ivar target: the path of the file.
+    """
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True)
 class NewLayer:
     """A layer to add. Everything in it belongs to root and has no time; files lie in the order of their names.
 
     :ivar removed: paths that the image shall not have any more, whether it has them or not.
-    :ivar folders: modes of folders that are not to have the usual one, by path.
+    :ivar folders: modes of folders that are not to have the usual one, or that may be empty, by path.
+    :ivar links: further paths for some of the files.
     :ivar comment: what the image's history says of it.
     """
 
@@ -66,6 +79,7 @@ class NewLayer:
     files: Sequence[LayerFile] = ()
     removed: Sequence[str] = ()
     folders: Mapping[str, int] = field(default_factory=dict)
+    links: Sequence[LayerLink] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,16 @@ class NewBlob:
     descriptor: Descriptor
     content: bytes | Path
     diff_id: str = ""
+
+
+class _Link(NamedTuple):
+    """A further path, with the mode of its file."""
+
+    target: Parts
+    mode: int
+
+
+_Member = Union[int, LayerFile, _Link]
 
 
 class _Packer:
@@ -127,8 +151,12 @@ def pack_layer(layer: NewLayer, workdir: Path) -> NewBlob:
                 path = "/".join(parts)
                 if isinstance(member, int):
                     packer.write(folder_header(path, member))
-                else:
+                elif isinstance(member, LayerFile):
                     _pack_file(packer, path, member)
+            for parts, member in sorted(members.items()):
+                # what unpacks them needs the files that they lead to first
+                if isinstance(member, _Link):
+                    packer.write(link_header("/".join(parts), "/".join(member.target), member.mode))
             packer.write(END)
             diff_id, digest = packer.close()
         target = workdir / digest.replace(":", "-")
@@ -161,16 +189,17 @@ def _pack_file(packer: _Packer, path: str, file: LayerFile) -> None:
     packer.write(bytes(-size % BLOCK))
 
 
-def _members(layer: NewLayer) -> dict[Parts, int | LayerFile]:
-    """What is in a layer, by path: files, and the modes of folders."""
-    files: dict[Parts, LayerFile] = {}
+def _members(layer: NewLayer) -> dict[Parts, _Member]:
+    """What is in a layer, by path: files, links to them, and the modes of folders."""
+    files: dict[Parts, _Member] = {}
     for file in layer.files:
-        parts = _checked(file.path)
-        if parts in files:
-            raise InputError(f"the file {file.path} of a layer", "it is there twice")
-        if any(part.startswith(WHITEOUT) for part in parts):
-            raise InputError(f"the file {file.path} of a layer", f"names in images must not begin with {WHITEOUT}")
-        files[parts] = file
+        files[_fresh(file.path, files)] = file
+    for link in layer.links:
+        target = _checked(link.target)
+        linked = files.get(target)
+        if not isinstance(linked, LayerFile):
+            raise InputError(f"the link {link.path} of a layer", f"the layer has no file {link.target}")
+        files[_fresh(link.path, files)] = _Link(target, linked.mode)
     for path in layer.removed:
         parts = _checked(path)
         mark = (*parts[:-1], WHITEOUT + parts[-1])
@@ -183,6 +212,16 @@ def _members(layer: NewLayer) -> dict[Parts, int | LayerFile]:
         if parts in files:
             raise InputError(f"the file {'/'.join(parts)} of a layer", "there are other files below it")
     return {**modes, **files}
+
+
+def _fresh(path: str, files: Mapping[Parts, _Member]) -> Parts:
+    """The path of a file that a layer does not have yet."""
+    parts = _checked(path)
+    if parts in files:
+        raise InputError(f"the file {path} of a layer", "it is there twice")
+    if any(part.startswith(WHITEOUT) for part in parts):
+        raise InputError(f"the file {path} of a layer", f"names in images must not begin with {WHITEOUT}")
+    return parts
 
 
 def _checked(path: str) -> Parts:

@@ -179,25 +179,32 @@ def folder_header(path: str, mode: int) -> bytes:
     return _header(f"{path}/", b"5", 0, mode)
 
 
-def _header(path: str, kind: bytes, size: int, mode: int) -> bytes:
-    name = path.encode("utf-8", "surrogateescape")
+def link_header(path: str, target: str, mode: int) -> bytes:
+    """All there is of a further name for a file; the file itself has to come before it."""
+    return _header(path, b"1", 0, mode, target)
+
+
+def _header(path: str, kind: bytes, size: int, mode: int, target: str = "") -> bytes:
+    name, link = (text.encode("utf-8", "surrogateescape") for text in (path, target))
     records = b""
     if len(name) > 100 or not path.isascii():
         records += _record(b"path", name)
+    if len(link) > 100 or not target.isascii():
+        records += _record(b"linkpath", link)
     if size >= _OCTAL_SIZE:
         records += _record(b"size", b"%d" % size)
     extension = b""
     if records:
         extension = _ustar(b"PaxHeaders/next", b"x", len(records), 0o644) + records + bytes(-len(records) % BLOCK)
-    short = name if path.isascii() else path.encode("ascii", "replace")
-    return extension + _ustar(short[:100], kind, size if size < _OCTAL_SIZE else 0, mode)
+    short, far = (text.encode("utf-8", "surrogateescape") if text.isascii() else text.encode("ascii", "replace") for text in (path, target))
+    return extension + _ustar(short[:100], kind, size if size < _OCTAL_SIZE else 0, mode, far[:100])
 
 
-def _ustar(name: bytes, kind: bytes, size: int, mode: int) -> bytes:
+def _ustar(name: bytes, kind: bytes, size: int, mode: int, target: bytes = b"") -> bytes:
     """A header of root's, from the beginning of time."""
     fields = [name.ljust(100, b"\0"), b"%07o\0" % mode, b"0000000\0" * 2, b"%011o\0" % size, b"00000000000\0"]
     before = b"".join(fields)
-    after = kind + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2 + bytes(155 + 12)
+    after = kind + target.ljust(100, b"\0") + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2 + bytes(155 + 12)
     total = sum(before) + sum(after) + 8 * ord(" ")
     return before + b"%06o\0 " % total + after
 

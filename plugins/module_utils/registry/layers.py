@@ -56,6 +56,10 @@ _READS = 3
 T = TypeVar("T")
 
 
+class FolderMissingError(FileError):
+    """An image does not have the folder that was asked for."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What an image may ask for before it is refused as a decompression bomb.
@@ -261,7 +265,8 @@ class LayerFiles:
 
         :param folder: a path in the image.
         :param config: the image's configuration, where it is at hand.
-        :raises FileError: when there is no such folder in the image, or the files cannot be spooled.
+        :raises FolderMissingError: when there is no such folder in the image.
+        :raises FileError: when the files cannot be spooled.
         :raises ProtocolError: when a layer is damaged, not what its digests say, or beyond the limits.
         """
         where = self._where(manifest)
@@ -274,7 +279,7 @@ class LayerFiles:
         real, found = reading.locate(wanted)
         if not isinstance(found, Folder):
             reason = "there is no such folder" if found is None else "it is no folder"
-            raise FileError("read", f"{folder} in {where}", reason)
+            raise FolderMissingError("read", f"{folder} in {where}", reason)
         files, unusable = reading.files(found, real)
         return FileTree("/".join(real), {path: _spool_of(node) for path, node in sorted(files.items())}, dict(sorted(unusable.items())))
 

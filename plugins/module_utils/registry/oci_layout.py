@@ -10,15 +10,16 @@ Source: OCI image spec 1.1, image-layout.md. References to a layout name it as `
 from __future__ import annotations
 
 import io
+import json
 import os
 import stat
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ansible_collections.quayside.airgap.plugins.module_utils.core.errors import FileError, ProtocolError
-from ansible_collections.quayside.airgap.plugins.module_utils.core.files import read_bytes, read_json
+from ansible_collections.quayside.airgap.plugins.module_utils.core.files import read_bytes
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.errors import NotFoundError
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.manifest import OCI_INDEX, Descriptor, Manifest
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.reference import Reference, is_tag
@@ -34,12 +35,14 @@ class LocalContent:
     """Content of a blob that needs no network, in the form that the copy engine reads.
 
     :param url: what to call it in messages.
+    :param size: bytes after which it ends, where the stream goes on; None for all of it.
     """
 
-    def __init__(self, url: str, stream: BinaryIO) -> None:
+    def __init__(self, url: str, stream: BinaryIO, size: int | None = None) -> None:
         self.url = url
         self.raw = self
         self._stream = stream
+        self._rest = size
 
     @classmethod
     def of_bytes(cls, url: str, content: bytes, offset: int = 0) -> LocalContent:
@@ -49,9 +52,10 @@ class LocalContent:
         return cls(url, stream)
 
     @classmethod
-    def of_file(cls, url: str, path: Path, offset: int = 0) -> LocalContent:
+    def of_file(cls, url: str, path: Path, offset: int = 0, size: int | None = None) -> LocalContent:
         """Content of a file, from a byte on.
 
+        :param size: how many bytes; None for all to its end.
         :raises FileError: when it cannot be read.
         """
         try:
@@ -59,17 +63,21 @@ class LocalContent:
             stream.seek(offset)
         except OSError as error:
             raise FileError("read", str(path), error.strerror or str(error)) from error
-        return cls(url, io.BufferedReader(stream))
+        return cls(url, io.BufferedReader(stream), size)
 
     def read(self, count: int, decode_content: bool = False) -> bytes:
         """The next bytes, none at the end.
 
         :param decode_content: there is nothing to decode; the engine says so to every content.
         """
+        wanted = count if self._rest is None else min(count, self._rest)
         try:
-            return self._stream.read(count)
+            found = self._stream.read(wanted)
         except OSError as error:
             raise FileError("read", self.url, error.strerror or str(error)) from error
+        if self._rest is not None:
+            self._rest -= len(found)
+        return found
 
     def close(self) -> None:
         self._stream.close()
@@ -85,9 +93,11 @@ class OciLayoutStore(ReadOnlyStore):
 
     local = True
     mounts = False
+    # what its references begin with
+    scheme = OCI
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.registry = OCI
+        self.registry = self.scheme
         self._root = Path(os.path.abspath(folder))
         self._inside = os.path.realpath(self._root)
         self.repository = str(self._root).strip("/")
@@ -130,20 +140,20 @@ class OciLayoutStore(ReadOnlyStore):
         digest = identifier if ":" in identifier else self._tagged(identifier)
         if digest == self._index.digest:
             return self._index
-        path = self._blob(digest, "read the manifest of")
+        place = self._blob(digest, "read the manifest of")
         where = f"{self._name}@{digest}"
         announced = next((entry.media_type for entry in self._index.children if entry.digest == digest), "")
-        return Manifest.parse(read_bytes(path, limit=_MANIFEST_LIMIT), announced, where, digest)
+        return Manifest.parse(self._read(*place), announced, where, digest)
 
     def head_blob(self, repository: str, digest: str) -> int | None:
         try:
-            return self._blob(digest, "look up the blob").stat().st_size
+            return self._size(*self._blob(digest, "look up the blob"))
         except NotFoundError:
             return None
 
     def open_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[LocalContent, int]:
-        path = self._blob(digest, "read the blob")
-        return LocalContent.of_file(f"{self._name}@{digest}", path, offset), offset
+        place = self._blob(digest, "read the blob")
+        return self._open(f"{self._name}@{digest}", offset, *place), offset
 
     def tags(self, repository: str) -> Iterator[list[str]]:
         yield sorted({name for entry in self._index.children if is_tag(name := entry.annotations.get(_REF_NAME, ""))})
@@ -160,19 +170,22 @@ class OciLayoutStore(ReadOnlyStore):
 
     def _read_index(self) -> Manifest:
         hint = "An OCI image layout is a folder with the files oci-layout and index.json and the folder blobs."
-        if not self._root.is_dir():
-            reason = "it is a file, not a folder" if self._root.exists() else "there is no such folder"
-            raise FileError("read the OCI layout", str(self._root), reason, hint)
-        path = self._path("index.json")
-        if path is None:
+        self._check_place(hint)
+        if self._size("index.json") is None:
             raise FileError("read the OCI layout", str(self._root), "it has no index.json", hint)
-        version_file = self._path("oci-layout")
-        if version_file is not None:
-            document = read_json(version_file)
-            version = document.get("imageLayoutVersion") if isinstance(document, dict) else None
+        if self._size("oci-layout") is not None:
+            version = self._layout_version()
             if not isinstance(version, str) or not version.startswith("1."):
                 raise FileError("read the OCI layout", str(self._root), f"its oci-layout does not name a version 1.x but '{version}'")
-        return Manifest.parse(read_bytes(path, limit=_MANIFEST_LIMIT), OCI_INDEX, str(path))
+        return Manifest.parse(self._read("index.json"), OCI_INDEX, str(self._root / "index.json"))
+
+    def _layout_version(self) -> Any:
+        content = self._read("oci-layout")
+        try:
+            document = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise FileError("read", str(self._root / "oci-layout"), f"it is no JSON: {error}") from error
+        return document.get("imageLayoutVersion") if isinstance(document, dict) else None
 
     def _tagged(self, tag: str) -> str:
         """The digest that a tag stands for, at the top or in an index below."""
@@ -198,12 +211,36 @@ class OciLayoutStore(ReadOnlyStore):
                     return found
         return None
 
-    def _blob(self, digest: str, action: str) -> Path:
+    def _blob(self, digest: str, action: str) -> tuple[str, str, str]:
         algorithm, _separator, value = digest.partition(":")
-        path = self._path("blobs", algorithm, value)
-        if path is None:
-            raise self._missing(action, f"@{digest}", f"the layout has no file blobs/{algorithm}/{value}")
-        return path
+        place = ("blobs", algorithm, value)
+        if self._size(*place) is None:
+            raise self._missing(action, f"@{digest}", f"the layout has no file {'/'.join(place)}")
+        return place
+
+    # -- where the files lie, which is another matter for a layout in an archive
+
+    def _check_place(self, hint: str) -> None:
+        """:raises FileError: when there can be no layout."""
+        if not self._root.is_dir():
+            reason = "it is a file, not a folder" if self._root.exists() else "there is no such folder"
+            raise FileError("read the OCI layout", str(self._root), reason, hint)
+
+    def _size(self, *parts: str) -> int | None:
+        """Bytes of a file of the layout, None where there is none."""
+        path = self._path(*parts)
+        try:
+            return path.stat().st_size if path is not None else None
+        except OSError as error:
+            raise FileError("read", str(path), error.strerror or str(error)) from error
+
+    def _read(self, *parts: str) -> bytes:
+        """A small file of the layout."""
+        return read_bytes(self._root.joinpath(*parts), limit=_MANIFEST_LIMIT)
+
+    def _open(self, where: str, offset: int, *parts: str) -> LocalContent:
+        """A file of the layout from a byte on."""
+        return LocalContent.of_file(where, self._root.joinpath(*parts), offset)
 
     def _path(self, *parts: str) -> Path | None:
         """A file of the layout; None where there is none.
