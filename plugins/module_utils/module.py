@@ -24,6 +24,8 @@ from ansible_collections.quayside.airgap.plugins.module_utils.registry.auth impo
 from ansible_collections.quayside.airgap.plugins.module_utils.registry.sides import SideOptions, WireOptions
 
 Spec = dict[str, dict[str, Any]]
+SOURCE, DESTINATION = "source", "destination"
+_SIDES = (SOURCE, DESTINATION)
 
 
 class Failure(Exception):
@@ -96,16 +98,21 @@ def run(module: AnsibleModule, call: Callable[[], Mapping[str, Any]]) -> NoRetur
     raise AssertionError("exit_json and fail_json end the process")
 
 
-def sides_spec() -> Spec:
-    """Options for reaching registries, documented by the fragment ``quayside.airgap.registries``."""
+def sides_spec(*sides: str) -> Spec:
+    """Options for reaching registries, documented by the fragment ``quayside.airgap.registries`` and its parts ``.source`` and
+    ``.destination``.
+
+    :param sides: ``SOURCE`` or ``DESTINATION``; both where nothing is said.
+    """
     spec: Spec = {
         "authfile": {"type": "path"},
-        "registries_conf": {"type": "str"},
         "parallel": {"type": "int", "default": 16},
         "retries": {"type": "int", "default": 5},
         "timeout": {"type": "int", "default": 60},
     }
-    for side in ("source", "destination"):
+    if SOURCE in (sides or _SIDES):
+        spec["registries_conf"] = {"type": "str"}
+    for side in sides or _SIDES:
         spec.update(
             {
                 f"{side}_username": {"type": "str"},
@@ -119,18 +126,18 @@ def sides_spec() -> Spec:
     return spec
 
 
-def sides_rules() -> dict[str, Any]:
+def sides_rules(*sides: str) -> dict[str, Any]:
     """Rules that belong to :func:`sides_spec`."""
     return {
-        "required_together": [[f"{side}_username", f"{side}_password"] for side in ("source", "destination")],
-        "required_by": {f"{side}_client_key": f"{side}_client_cert" for side in ("source", "destination")},
+        "required_together": [[f"{side}_username", f"{side}_password"] for side in sides or _SIDES],
+        "required_by": {f"{side}_client_key": f"{side}_client_cert" for side in sides or _SIDES},
     }
 
 
 def side_options(params: Mapping[str, Any], side: str) -> SideOptions:
     """One side as the user described it.
 
-    :param side: ``source`` or ``destination``.
+    :param side: ``SOURCE`` or ``DESTINATION``.
     """
     username = params[f"{side}_username"]
     return SideOptions(

@@ -18,6 +18,8 @@ description:
 extends_documentation_fragment:
   - quayside.airgap.attributes
   - quayside.airgap.registries
+  - quayside.airgap.registries.source
+  - quayside.airgap.registries.destination
 attributes:
   check_mode:
     support: full
