@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ KINDS = (
     "garbage",
     "lost_blob",
     "reset",
+    "short",
     "slow",
     "stall",
     "status",
@@ -29,7 +31,7 @@ KINDS = (
 )
 # Longer than any time limit that a test waits for; a stopping server ends the wait.
 FOREVER = 3600.0
-TITLES = {429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
+TITLES = {429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Time-out"}
 DIGEST_IN_PATH = re.compile(r"(sha256:[0-9a-f]{64})")
 REPOSITORY_IN_PATH = re.compile(r"^/v2/(.+?)/(?:blobs|manifests)/")
 TAG_IN_PATH = re.compile(r"^/v2/(.+)/manifests/([^/:]+)$")
@@ -45,11 +47,13 @@ class Fault:
     kind           what happens:
         reset            RST after `after_bytes` of the body (request or answer, see `side`); None: before any answer
         truncate         FIN after `after_bytes` of the answer's body (None: half of it); Content-Length says more
+        short            only `after_bytes` of the answer's body (None: half of it), and Content-Length agrees
         stall            silence after `after_bytes` of the body (None: before any answer) for `delay` seconds
                          (0: until the server stops), then the connection ends
         slow             `delay` seconds per 64 KiB of the body
-        status           `status` (default 503) with an HTML page or `body`, and Retry-After from `retry_after`
-        garbage          200 with `body` (default: an HTML page) of `content_type`
+        status           `status` (default 503) with an HTML page or `body`, and Retry-After from `retry_after`, after `delay`
+                         seconds
+        garbage          200 with `body` (default: an HTML page) of `content_type`, after `delay` seconds
         wrong_digest     one byte of the answer's body differs
         wrong_manifest   the answer's body is a correct manifest, but another one
         lost_blob        answered as usual; then the blob that the request named is gone from its repository
@@ -149,9 +153,13 @@ class FaultPlan:
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
-def answer_with(fault: Fault, request: HttpRequest, answer: Answer, storage: Storage) -> HttpResponse:
-    """What a request gets that has met a fault; `answer` is what it would have got."""
+def answer_with(
+    fault: Fault, request: HttpRequest, answer: Answer, storage: Storage, wait: Callable[[float], object] = time.sleep
+) -> HttpResponse:
+    """What a request gets that has met a fault; `answer` is what it would have got, `wait` lets seconds pass."""
     request.record.fault = fault.kind
+    if fault.delay and fault.kind in ("status", "garbage"):
+        wait(fault.delay)
     if fault.kind == "status":
         return _status(fault)
     if fault.kind == "garbage":
@@ -163,6 +171,8 @@ def answer_with(fault: Fault, request: HttpRequest, answer: Answer, storage: Sto
     if fault.kind in ("reset", "stall", "slow") and fault.on_request(request.method):
         return _on_request(fault, request, answer)
     response = answer(request)
+    if fault.kind == "short":
+        return _shortened(fault, response)
     if fault.kind in ("wrong_digest", "wrong_manifest"):
         return _altered(fault, response)
     if fault.kind == "lost_blob":
@@ -200,6 +210,12 @@ def _status(fault: Fault) -> HttpResponse:
     if fault.body is None:
         return html_page(fault.status, TITLES.get(fault.status, "Error"), headers)
     return HttpResponse(fault.status, {"Content-Type": fault.content_type, **headers}, _bytes(fault.body, ""))
+
+
+def _shortened(fault: Fault, response: HttpResponse) -> HttpResponse:
+    """The same answer with the beginning of its body only."""
+    body = b"".join(bytes(piece) for piece in response.pieces())
+    return HttpResponse(response.status, response.headers, body[: len(body) // 2 if fault.after_bytes is None else fault.after_bytes])
 
 
 def _altered(fault: Fault, response: HttpResponse) -> HttpResponse:

@@ -22,19 +22,29 @@
           robots: [team+bot]
           repositories: {team/app: {public: true}}
           tokens: {quayadmin: "org:admin repo:read"}    # user -> scopes, empty: all of them
+      certified:
+        kind: catalog               # options as in CatalogOptions
+        images: 24000
+        organizations: {certified-operators: 4000}
+        prepared: true
+        faults: [{method: GET, path: /images, kind: short, skip: 3}]
+        changes: [{after: 10, images: {add: 3, remove: 5}, operators: {change: 2}}]
       far:
         kind: proxy
         upstream: source            # an instance, or upstream_port: 5000
         delay: 0.03
 
 Relative paths start at the configuration file. When everything answers, the ready file appears: JSON with `pid` and
-`instances`, each with kind, port, host and url, tokens of a Quay, and the paths of certificates where there are some.
+`instances`, each with kind, port, host and url, tokens of a Quay, api_url and index_url of a catalog, and the paths of certificates
+where there are some.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
+import functools
 import json
 import os
 import signal
@@ -47,6 +57,10 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.quayside.airgap.tests.sandbox.catalog.changes import KINDS as CHANGED
+from ansible_collections.quayside.airgap.tests.sandbox.catalog.changes import Editor
+from ansible_collections.quayside.airgap.tests.sandbox.catalog.options import CatalogOptions
+from ansible_collections.quayside.airgap.tests.sandbox.catalog.server import SandboxCatalog
 from ansible_collections.quayside.airgap.tests.sandbox.faults import Fault
 from ansible_collections.quayside.airgap.tests.sandbox.proxy import LatencyProxy, write_file
 from ansible_collections.quayside.airgap.tests.sandbox.quay.server import QuayOptions, SandboxQuay
@@ -142,8 +156,27 @@ def _start_quay(stack: contextlib.ExitStack, values: dict[str, Any], base: Path,
     return {**about, **_paths(certificates)}
 
 
+def _start_catalog(stack: contextlib.ExitStack, values: dict[str, Any], base: Path, _others: Mapping[str, Any]) -> dict[str, Any]:
+    directory = values.pop("tls", None)
+    faults = [Fault(**fault) for fault in values.pop("faults", [])]
+    changes = values.pop("changes", [])
+    options = CatalogOptions.from_mapping(values)
+    certificates = create_certificates(base / directory) if directory else None
+    catalog = SandboxCatalog(dataclasses.replace(options, tls=certificates))
+    catalog.faults.extend(faults)
+    for change in changes:
+        unknown = sorted(set(change) - {"after", *CHANGED})
+        if unknown:
+            raise ValueError(f"unknown changes: {', '.join(unknown)}")
+        wanted = {kind: change.get(kind) for kind in CHANGED}
+        catalog.after(int(change.get("after", 0)), functools.partial(Editor.shuffle, **wanted))
+    stack.enter_context(catalog)
+    about = {"port": catalog.port, "host": f"127.0.0.1:{catalog.port}", "url": catalog.url}
+    return {**about, "api_url": catalog.api_url, "index_url": catalog.index_url, **_paths(certificates)}
+
+
 Start = Callable[[contextlib.ExitStack, "dict[str, Any]", Path, "Mapping[str, Any]"], "dict[str, Any]"]
-KINDS: dict[str, Start] = {"registry": _start_registry, "proxy": _start_proxy, "quay": _start_quay}
+KINDS: dict[str, Start] = {"registry": _start_registry, "proxy": _start_proxy, "quay": _start_quay, "catalog": _start_catalog}
 
 
 def _paths(certificates: Certificates | None) -> dict[str, str]:

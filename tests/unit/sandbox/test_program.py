@@ -37,6 +37,10 @@ instances:
     kind: proxy
     upstream: plain
     delay: 0.05
+  certified:
+    kind: catalog
+    images: 30
+    changes: [{after: 1, images: {remove: 4}}]
 """
 
 
@@ -60,6 +64,8 @@ def test_several_instances_in_one_process(tmp_path: Path) -> None:
         assert requests.get(far["url"] + "/v2/", timeout=TIME_LIMIT).status_code == 200
         assert time.monotonic() - began >= 0.05
         assert (tmp_path / "content").is_dir()
+        images = described["instances"]["certified"]["api_url"] + "/images?filter=certified==true;isv_pid!=null&include=total"
+        assert [requests.get(images, timeout=TIME_LIMIT).json() for _time in range(2)] == [{"total": 30}, {"total": 26}]
     finally:
         process.send_signal(signal.SIGTERM)
     assert process.wait(TIME_LIMIT) == 0
@@ -71,9 +77,11 @@ def test_several_instances_in_one_process(tmp_path: Path) -> None:
     ("instances", "message"),
     [
         ({}, "no instances"),
-        ({"a": {"kind": "harbor"}}, "a: kind is 'harbor', must be one of proxy, quay, registry"),
+        ({"a": {"kind": "harbor"}}, "a: kind is 'harbor', must be one of catalog, proxy, quay, registry"),
         ({"a": {"kind": "registry", "colour": "red"}}, "a: unknown registry options: colour"),
         ({"a": {"kind": "registry", "faults": [{"method": "GET", "path": "/", "kind": "x"}]}}, "a: unknown fault 'x'"),
+        ({"a": {"kind": "catalog", "colour": "red"}}, "a: unknown catalog options: colour"),
+        ({"a": {"kind": "catalog", "changes": [{"before": 3}]}}, "a: unknown changes: before"),
         ({"a": {"kind": "proxy"}}, "a: a proxy needs upstream or upstream_port"),
         (
             {"a": {"kind": "registry", "tls": "certificates"}, "b": {"kind": "proxy", "upstream": "a"}},
