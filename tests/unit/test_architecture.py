@@ -35,6 +35,7 @@ FACE = "module"
 FACES = {
     "modules": ["module_utils"],
     "action": ["module_utils", "plugin_utils"],
+    "test": ["module_utils", "plugin_utils"],
     "plugin_utils": ["module_utils", "plugin_utils"],
 }
 
