@@ -6,7 +6,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv build package format docs lint mypy sanity unit unit-matrix integration molecule test demo bench bench-quay bench-sets clean \
+.PHONY: help venv build package format docs lint mypy sanity unit unit-matrix integration molecule test demo bench bench-quay bench-sets bench-catalog clean \
 	packages-lint packages-test
 
 VENV := $(CURDIR)/.venv
@@ -76,7 +76,7 @@ test: build packages-lint packages-test ## Run everything: lint to molecule, the
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit-matrix lint mypy sanity molecule
 	cd "$(COPY)" && $(PYTEST) tests/unit tests/integration
 
-demo: build packages-test ## Fill a registry, mirror it, mirror it again, then an image set by disk
+demo: build packages-test ## Fill a registry, mirror it, mirror it again, then an image set by disk and the offline catalog
 	cd "$(COPY)" && PYTHONPATH="$(BUILD)" python tests/demo/run.py $(ARGS)
 
 bench: build packages-test ## Measure the copy engine against its peers
@@ -87,6 +87,9 @@ bench-quay: build ## Measure quay_state beside one task for each object
 
 bench-sets: build packages-test ## Measure image sets and a large catalog of operators
 	cd "$(COPY)" && PYTHONPATH="$(BUILD)" python tests/benchmark/sets.py $(ARGS)
+
+bench-catalog: build ## Measure dumps of certified artifacts
+	cd "$(COPY)" && PYTHONPATH="$(BUILD)" python tests/benchmark/certified.py $(ARGS)
 
 clean: ## Delete everything that make created
 	rm -rf .build .venv .venv.lock .venv-matrix .ruff_cache .ansible
