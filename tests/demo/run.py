@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Shows the collection at work: fills a registry, has the sync playbook copy it to another, and again, and pulls back; then mirrors an
-image set to disk and from disk, and both again.
+image set to disk and from disk, and both again; then refreshes the offline catalog, takes it across, and both again.
 
 Ends with status 1 when anything is not as it should be.
 """
@@ -10,6 +10,7 @@ Ends with status 1 when anything is not as it should be.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from typing import Any, Union
 import yaml
 
 from ansible_collections.quayside.airgap.tests.integration.playbooks import SYNC, Player, Run, sides
+from ansible_collections.quayside.airgap.tests.sandbox.catalog.server import CatalogOptions, SandboxCatalog
 from ansible_collections.quayside.airgap.tests.sandbox.registry import SandboxRegistry
 from ansible_collections.quayside.airgap.tests.support.docker_registry import DockerRegistry, find_docker_registry
 from ansible_collections.quayside.airgap.tests.support.images import (
@@ -216,6 +218,43 @@ def across_the_gap(play: Player, folder: Path, source: Registry, destination: Re
     return found + destination.verify()
 
 
+def offline_catalog(play: Player, folder: Path, destination: Registry) -> list[str]:
+    """Refresh the catalog, push it, take it to the other side and look something up, all of it twice; returns what is wrong."""
+    options = CatalogOptions(images=2400, organizations={"certified-operators": 900}, charts=300, duplicates=20, tie_groups=4)
+    with SandboxCatalog(options) as catalog:
+        truth = catalog.truth()
+        digest = next(key for key in truth.containers if key.startswith("sha256:"))
+        operator = truth.operators[0][0]
+        place = f"{destination.host}/certification/offline-catalog:latest"
+        print("\nThe catalog of certified artifacts, where there is a network, and behind the gap.")
+        connected = {
+            "path": str(folder / "connected"),
+            "api_url": catalog.api_url,
+            "helm_index_url": catalog.index_url,
+            "destinations": place,
+            "destination_validate_certs": False,
+        }
+        behind = {
+            "workflow": "unpack",
+            "source": f"docker://{place}",
+            "path": str(folder / "behind"),
+            "source_validate_certs": False,
+            "check_containers": [f"registry.lab.example/app@{digest}", "registry.lab.example/app:not-certified"],
+            "check_operators": operator,
+        }
+        sides = [{f"offline_catalog_{name}": value for name, value in values.items()} for values in (connected, behind)]
+        runs = [carry_out(play, variables, "quayside.airgap.offline_catalog").run for _time in range(2) for variables in sides]
+    changed = [run.changed for run in runs]
+    found = [] if changed == [2, 1, 0, 0] else [f"the four runs of the offline catalog report changed={changed}"]
+    keys = json.loads((folder / "behind/data/containers/containers.db").read_text()).keys()
+    if keys != truth.containers.keys() | truth.aliases.keys():
+        found.append("behind the gap there are other containers than in the catalog")
+    (answers,) = runs[-1].by_host("quayside.airgap.catalog_lookup").values()
+    if (answers["counts"]["certified"], answers["uncertified"]) != (2, ["registry.lab.example/app:not-certified"]):
+        found.append(f"the catalog behind the gap says that {answers['uncertified']} are not certified")
+    return found + destination.verify()
+
+
 def readable(size: int) -> str:
     return f"{size / MIB:.1f} MiB" if size >= MIB else f"{size / 1024:.1f} KiB" if size else "0"
 
@@ -236,6 +275,7 @@ def main() -> int:
         wrong += pull_back(f"{place}/tools/cli:2", expected["tools/cli:2"])
         table(first, second, place)
         wrong += across_the_gap(play, folder, source, destination)
+        wrong += offline_catalog(play, folder, destination)
     print()
     for sentence in wrong:
         print(f"Wrong: {sentence}")
