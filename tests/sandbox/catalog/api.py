@@ -9,6 +9,7 @@ of errors, the status for a missing key (401), what /ping says.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -19,12 +20,20 @@ from ansible_collections.quayside.airgap.tests.sandbox.catalog.layout import Sel
 from ansible_collections.quayside.airgap.tests.sandbox.catalog.options import CatalogOptions
 from ansible_collections.quayside.airgap.tests.sandbox.catalog.rsql import AllOf, Comparison, Expression, FilterError, Match, parse
 from ansible_collections.quayside.airgap.tests.sandbox.catalog.store import Endpoint
+from ansible_collections.quayside.airgap.tests.sandbox.faults import Fault
 from ansible_collections.quayside.airgap.tests.sandbox.http_messages import HttpRequest, HttpResponse
 
-__all__ = ["Answer", "CatalogApi", "error"]
+__all__ = ["Answer", "CatalogApi", "error", "in_its_words"]
 
 _REPOSITORY = re.compile(r"^/repositories/registry/(?P<registry>[^/]+)/repository/(?P<repository>.+)/(?:images|tag/(?P<tag>[^/]+))$")
-_TITLES = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed"}
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+}
 
 
 class Answer(NamedTuple):
@@ -39,6 +48,14 @@ def error(status: int, detail: str) -> HttpResponse:
     title = _TITLES[status]
     content = document({"detail": detail, "status": status, "title": title, "type": "about:blank"})
     return HttpResponse(status, {"Content-Type": "application/problem+json"}, content)
+
+
+def in_its_words(fault: Fault) -> Fault:
+    """A status that the API gives itself, with its document for errors; the others are the gateway's, with a page of HTML."""
+    if fault.kind != "status" or fault.body is not None or fault.status not in _TITLES:
+        return fault
+    refusal = error(fault.status, "The server could not answer the request.")
+    return dataclasses.replace(fault, body=refusal.body, content_type=refusal.headers["Content-Type"])
 
 
 class CatalogApi:

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from ansible_collections.quayside.airgap.tests.sandbox import faults as fault_kinds
-from ansible_collections.quayside.airgap.tests.sandbox.catalog.api import Answer, CatalogApi, error
+from ansible_collections.quayside.airgap.tests.sandbox.catalog.api import Answer, CatalogApi, error, in_its_words
 from ansible_collections.quayside.airgap.tests.sandbox.catalog.chance import Chances
 from ansible_collections.quayside.airgap.tests.sandbox.catalog.changes import Change, Editor
 from ansible_collections.quayside.airgap.tests.sandbox.catalog.layout import select
@@ -222,6 +222,8 @@ class SandboxCatalog:
             wait(self.latency)
         fault = self.faults.take(request) or self.chances.take(request)
         if fault is not None:
+            if request.path.startswith(f"{self.options.base}/"):
+                fault = in_its_words(fault)
             response = fault_kinds.answer_with(fault, request, self._answer, self._storage, wait)
         else:
             response = self._answer(request)

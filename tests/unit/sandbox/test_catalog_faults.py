@@ -55,7 +55,9 @@ def test_planned_faults_meet_the_requests_they_are_planned_for(session: requests
         catalog.faults.append(Fault("GET", "/images", "status", status=429, retry_after=7, skip=1))
         assert get(session, catalog).content == whole.content
         refused = get(session, catalog)
-        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "7")
+        assert (refused.status_code, refused.headers["Retry-After"], refused.json()["status"]) == (429, "7", 429)
+        catalog.faults.append(Fault("GET", "/images", "status", status=503))
+        assert get(session, catalog).headers["Content-Type"].startswith("text/html")
         catalog.faults.append(Fault("GET", "page=3", "status", status=504, delay=0.01))
         assert get(session, catalog, "/images?page=2").status_code == 200
         late = get(session, catalog, "/images?page=3")
@@ -66,7 +68,7 @@ def test_planned_faults_meet_the_requests_they_are_planned_for(session: requests
         catalog.faults.append(Fault("GET", "/images", "short"))
         half = get(session, catalog)
         assert (half.status_code, half.content) == (200, whole.content[: len(whole.content) // 2])
-        assert [request.fault for request in catalog.requests if request.fault] == ["status", "status", "garbage", "short"]
+        assert [request.fault for request in catalog.requests if request.fault] == ["status", "status", "status", "garbage", "short"]
 
 
 @pytest.mark.parametrize("kind", ["truncate", "reset", "drop_connection"])
