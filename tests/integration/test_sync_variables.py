@@ -162,14 +162,17 @@ def module_options(name: str) -> dict:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION" and isinstance(node.value, ast.Constant)
     ]
     fragment = ast.parse((ROOT / "plugins/doc_fragments/registries.py").read_text(encoding="utf-8"))
-    (shared,) = [
+    shared = [
         node.value.value
         for found in ast.walk(fragment)
         if isinstance(found, ast.ClassDef)
         for node in found.body
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
     ]
-    return {**yaml.safe_load(shared)["options"], **yaml.safe_load(text)["options"]}
+    options: dict = {}
+    for part in [*shared, text]:
+        options.update(yaml.safe_load(part)["options"])
+    return options
 
 
 def test_the_role_has_a_variable_for_every_option_of_the_module():

@@ -60,9 +60,24 @@ class Pusher:
         return image.digest
 
     def push_all(self, placements: Iterable[Placement], parallel: int = PARALLEL) -> list[str]:
-        """Push many images side by side; digests in the given order."""
+        """Push many images, repositories side by side; digests in the given order.
+
+        Within a repository one goes after the other: docker-registry writes the link of a blob in place, so that who looks while
+        the same blob is pushed a second time finds none.
+        """
+        wanted = list(placements)
+        places: dict[str, list[int]] = {}
+        for number, item in enumerate(wanted):
+            places.setdefault(item.repository, []).append(number)
+        digests = [""] * len(wanted)
+
+        def fill(numbers: list[int]) -> None:
+            for number in numbers:
+                digests[number] = self.push(wanted[number].repository, wanted[number].tag, wanted[number].image)
+
         with ThreadPoolExecutor(parallel) as pool:
-            return list(pool.map(lambda item: self.push(item.repository, item.tag, item.image), placements))
+            list(pool.map(fill, places.values()))
+        return digests
 
     def put_manifest(self, repository: str, reference: str, image: Image) -> None:
         """Push the manifest alone."""
