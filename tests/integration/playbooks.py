@@ -155,6 +155,8 @@ class Player:
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/integration/callbacks"),
             "ANSIBLE_CALLBACKS_ENABLED": "recorder",
             "ANSIBLE_NOCOLOR": "1",
+            # a process for each task in place of six
+            "ANSIBLE_PIPELINING": "1",
             "RECORDER_FILE": str(results_file),
             **(environment or {}),
         }
